@@ -1,0 +1,32 @@
+# Everything that a fresh machine needs: Python 3.11 and the package index.
+PYTHON ?= python3.11
+KIT := .venv/bin/kit
+PRESET ?= smoke
+
+.PHONY: reproduce test lint lock clean
+
+reproduce: .venv/ready            ## the whole study of PRESET, a report at the end
+	$(KIT) reproduce --preset $(PRESET)
+
+test: .venv/ready                 ## all tests that need no engine and no Pi
+	.venv/bin/python -m pytest
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+.venv/ready: docker/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --require-hashes -r docker/requirements.txt
+	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+lock:                             ## resolve pyproject.toml anew into the hash-locked requirements
+	.venv/bin/pip install --quiet uv
+	.venv/bin/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --quiet \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_34 -o docker/requirements.txt
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,57 @@
+"""Checks that only look: what is there, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+_EXTRAS = {
+    "train": ("tensorflow", "tf_keras", "tensorflow_model_optimization", "safetensors", "sklearn", "pooch"),
+    "bench": ("numpy", "ai_edge_litert", "tflite_runtime"),
+    "report": ("jinja2",),
+}
+_DISK_BYTES = 3_000_000_000
+_MEMORY_BYTES = 3_000_000_000
+
+
+class Check(Struct, frozen=True):
+    """`needed` checks that fail make `kit doctor` exit with 1; `remedy` is empty where nothing is wrong."""
+
+    what: str
+    found: str
+    ok: bool
+    remedy: str = ""
+    needed: bool = True
+
+
+def checks(data: Path, runs: Path) -> Iterator[Check]:
+    """All checks of this machine, in the order of the table."""
+    version = sys.version_info
+    yield Check("Python", f"{version.major}.{version.minor}.{version.micro}", version[:2] == (3, 11), "use Python 3.11")
+    for extra, modules in _EXTRAS.items():
+        missing = [name for name in modules if importlib.util.find_spec(name) is None]
+        found = f"without {', '.join(missing)}" if missing else "installed"
+        yield Check(f"extra {extra}", found, not missing, f"pip install 'mobile-cnn-kit[{extra}]'")
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    yield Check(
+        "memory", f"{memory_bytes / 1e9:.0f} GB", memory_bytes > _MEMORY_BYTES, "train with --workers 1", needed=False
+    )
+    for name, folder in (("data", data), ("runs", runs)):
+        yield from _folder(name, folder)
+    for name in ("cifar10", "digits"):
+        there = (data / name / "images.safetensors").is_file()
+        yield Check(f"data set {name}", "prepared" if there else "not yet", there, f"kit data {name}", needed=False)
+
+
+def _folder(name: str, folder: Path) -> Iterator[Check]:
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    writable = os.access(existing, os.W_OK)
+    yield Check(f"folder {name}", str(folder), writable, f"choose another with KIT_{name.upper()}")
+    free_bytes = shutil.disk_usage(existing).free
+    yield Check(f"disk for {name}", f"{free_bytes / 1e9:.0f} GB free", free_bytes > _DISK_BYTES, "free 3 GB")

@@ -1,0 +1,19 @@
+"""The one exception that reaches a user, and the helper that words unknown names."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class KitError(Exception):
+    """Something the user can mend. `str(error)` is one line: what is wrong, then what to do next."""
+
+    def __init__(self, wrong: str, remedy: str = "") -> None:
+        super().__init__(f"{wrong}: {remedy}" if remedy else wrong)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> KitError:
+    """A KitError for a name that is not one of `known`, with the nearest one suggested."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return KitError(f"unknown {kind} {name!r}", f"{hint}Known: {', '.join(names)}")

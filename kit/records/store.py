@@ -1,0 +1,96 @@
+"""Files of a run: hashed, written whole or not at all, and held by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kit.errors import KitError
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write `content` to `path` atomically: after a crash the file is the old one or the new one, never a part."""
+    write_with(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_with(path: Path, writer: Callable[[Path], object]) -> None:
+    """Let `writer` make a temporary file beside `path`, then put it in place.
+
+    Raises KitError where the disk is full or the folder cannot be written; what was at `path` is then still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer(temporary)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise KitError(f"cannot write {path} ({reason})", "free space or choose another folder; nothing is lost") from error
+    finally:
+        temporary.unlink(missing_ok=True) if os.access(path.parent, os.W_OK) else None
+
+
+def remove_partial(folder: Path) -> None:
+    """Delete what a killed process left half-written below `folder`."""
+    for leftover in folder.rglob(".*.partial"):
+        leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(folder: Path, patience_s: float = 5.0) -> Iterator[int]:
+    """Hold `folder` for this process and the children that inherit the yielded descriptor. A second holder gets a KitError.
+
+    The lock lives until the last descriptor closes, so workers that outlive a killed parent still hold the folder. They
+    end within moments: `patience_s` is how long to wait for that.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise KitError(f"cannot write to {folder} ({error.strerror})", "choose another folder with --run") from error
+    try:
+        _acquire(descriptor, folder, patience_s)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, folder: Path, patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise KitError(
+                    f"another kit is working on {folder}", "wait for it, or look at it with `kit status`"
+                ) from error
+            time.sleep(0.1)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether some process holds `folder` now."""
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,180 @@
+"""The state of every task while a run is worked on, and how it is shown: live, as plain lines, or from another terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from rich.live import Live
+from rich.table import Table
+
+from kit import console
+from kit.records import store
+from kit.records.run import Run
+from kit.runner.plan import Job, Task, estimate_s, jobs
+from kit.runner.stages import STAGES
+from kit.study.cells import Cell
+
+FILE = ".progress.json"
+_MARKS = {"waiting": "·", "running": "▸", "fresh": "=", "done": "✓", "failed": "✗", "blocked": "–"}
+_LINE_EVERY_S = 30.0
+_SAVE_EVERY_S = 2.0
+
+
+class Entry(Struct):
+    """One task's state; `done` of `total` is in the stage's own unit."""
+
+    task: Task
+    estimate_s: float
+    state: str = "waiting"
+    done: int = 0
+    total: int = 0
+    note: str = ""
+
+    @property
+    def share(self) -> float:
+        if self.state in ("waiting", "running"):
+            return self.done / self.total if self.total else 0.0
+        return 1.0
+
+
+class Board(Struct):
+    """All entries of one call of the runner, and when it began."""
+
+    entries: list[Entry]
+    workers: int
+    began: float
+
+    def left_s(self) -> float:
+        """About how many seconds are left, from the estimates, corrected by how long finished work really took."""
+        worked = sum(e.estimate_s * e.share for e in self.entries if e.state not in ("fresh", "blocked"))
+        left = sum(e.estimate_s * (1 - e.share) for e in self.entries)
+        elapsed_s = time.time() - self.began
+        enough = worked > 30 and elapsed_s > 30
+        return left * elapsed_s / worked if enough else left / self.workers
+
+    def summary(self) -> str:
+        ended = sum(e.state not in ("waiting", "running") for e in self.entries)
+        failed = sum(e.state == "failed" for e in self.entries)
+        text = f"{ended}/{len(self.entries)} tasks, {console.duration(time.time() - self.began)} so far"
+        if ended < len(self.entries):
+            text += f", about {console.duration(self.left_s())} left"
+        return text + (f", {failed} failed" if failed else "")
+
+
+def new_board(run: Run, planned: Sequence[Job], workers: int) -> Board:
+    entries = [Entry(task, estimate_s(task, run.preset)) for job in planned for task in job.tasks]
+    return Board(entries, workers, time.time())
+
+
+def load_board(folder: Path) -> Board | None:
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Board)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def matrix(board: Board) -> Table:
+    """Variants down, weights and precisions across; under a precision one mark each for convert, evaluate and bench."""
+    by_task = {entry.task: entry for entry in board.entries}
+    variants = list(dict.fromkeys(task.cell.variant for task in by_task))
+    precisions = list(dict.fromkeys(task.cell.precision for task in by_task if task.cell.precision))
+    made = console.table("cell", "weights", *precisions)
+    for variant in sorted(variants, key=lambda v: (_position(variants, v.architecture), v.sparsity)):
+        stage = "prune" if variant.sparsity else "train"
+        row = [variant.name, _percent(by_task.get(Task(stage, variant)))]
+        for precision in precisions:
+            cell = Cell(variant.architecture, variant.sparsity, precision)
+            marks = [by_task.get(Task(name, cell)) for name in ("convert", "evaluate", "bench")]
+            row.append("".join(_MARKS[entry.state] for entry in marks if entry))
+        made.add_row(*row)
+    made.caption = _caption(board)
+    made.caption_justify = "left"
+    return made
+
+
+def _position(variants: list[Cell], architecture: str) -> int:
+    return next(i for i, variant in enumerate(variants) if variant.architecture == architecture)
+
+
+def _percent(entry: Entry | None) -> str:
+    if entry is None:
+        return ""
+    return f"{100 * entry.share:.0f} %" if entry.state == "running" and entry.total else _MARKS[entry.state]
+
+
+def _caption(board: Board) -> str:
+    running = [f"{e.task.name} {e.note}".strip() for e in board.entries if e.state == "running"]
+    return "\n".join([board.summary(), *running])
+
+
+class Watcher:
+    """Keeps a board up to date and shows it: a live matrix on a terminal, else a line for each end and now and then one
+    for what goes on. Also leaves the board in the run's folder, for `kit status`."""
+
+    def __init__(self, run: Run, board: Board) -> None:
+        self.run, self.board = run, board
+        self._by_task = {entry.task: entry for entry in board.entries}
+        self._stack = ExitStack()
+        self._live: Live | None = None
+        self._last_line: dict[Task, float] = {}
+        self._last_save = 0.0
+
+    def __enter__(self) -> Watcher:
+        if console.out.is_terminal:
+            live = Live(get_renderable=lambda: matrix(self.board), console=console.out, refresh_per_second=2)
+            self._live = self._stack.enter_context(live)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._save()
+        self._stack.close()
+
+    def update(self, task: Task, state: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        entry = self._by_task[task]
+        entry.state, entry.done, entry.total, entry.note = state, done, total, note
+        if self._live is None:
+            self._line(entry)
+        if time.monotonic() - self._last_save > _SAVE_EVERY_S:
+            self._save()
+
+    def _line(self, entry: Entry) -> None:
+        now = time.monotonic()
+        if entry.state == "running":
+            last = self._last_line.setdefault(entry.task, now)
+            if not entry.total or now - last < _LINE_EVERY_S:
+                return
+            self._last_line[entry.task] = now
+        words = [time.strftime("%H:%M:%S"), entry.task.name]
+        words.append(f"{100 * entry.share:.0f} %" if entry.state == "running" else entry.state)
+        console.say(" ".join([*words, entry.note, f"({self.board.summary()})"]))
+
+    def _save(self) -> None:
+        self._last_save = time.monotonic()
+        store.write(self.run.folder / FILE, msgspec.json.encode(self.board))
+
+
+def status(run: Run) -> Board:
+    """The board of the run at work; of a run at rest, what its records say is there."""
+    live = load_board(run.folder)
+    if live is not None and store.is_held(run.folder):
+        return live
+    entries = []
+    for job in jobs(run.preset.cells(), ("train", "prune", "convert", "evaluate", "bench")):
+        for task in job.tasks:
+            fresh = STAGES[task.stage].is_fresh(run, task.cell)
+            entries.append(Entry(task, estimate_s(task, run.preset), "fresh" if fresh else "waiting"))
+    return Board(entries, 1, time.time())
+
+
+def to_json(board: Board) -> bytes:
+    """For scripts: each task's state, and what is left in seconds."""
+    tasks = [
+        {"task": e.task.name, "state": e.state, "done": e.done, "total": e.total, "note": e.note} for e in board.entries
+    ]
+    return msgspec.json.encode({"tasks": tasks, "left_s": round(board.left_s())})
