@@ -22,11 +22,17 @@ lint: .venv/ready
 	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
+LOCK := .venv/bin/uv pip compile --generate-hashes --quiet --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_34
+
 lock:                             ## resolve pyproject.toml anew into the hash-locked requirements
 	.venv/bin/pip install --quiet uv
-	.venv/bin/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --quiet \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-		--python-version 3.11 --python-platform x86_64-manylinux_2_34 -o docker/requirements.txt
+	$(LOCK) pyproject.toml --all-extras --group dev -o docker/requirements.txt
+	$(LOCK) -c docker/requirements.txt pyproject.toml --extra train --extra bench --extra report -o docker/requirements-train.txt
+	echo hatchling | $(LOCK) -c docker/requirements.txt - -o docker/requirements-build.txt
+	echo 'tensorflow[and-cuda]==2.21.0' | $(LOCK) -c docker/requirements.txt - -o docker/requirements-gpu.txt
+	printf 'numpy==1.26.4\ntflite-runtime==2.14.0\n' | $(LOCK) --no-deps - -o docker/requirements-pi.txt
+	echo 'ai-edge-litert==2.3.0' | $(LOCK) --no-deps - -o docker/requirements-pi-litert.txt
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -210,6 +210,36 @@ def data(
     console.say(f"{path}: {len(loaded.train):,} training and {len(loaded.test):,} test images of {known(name).label}")
 
 
+@app.command(epilog="Example: kit build pi --no-registry")
+def build(
+    what: Annotated[str, typer.Argument(help="train, pi or all.")] = "all",
+    platform: Annotated[
+        list[str] | None,
+        typer.Option("--platform", help="linux/amd64 or linux/arm64; of train this machine's, of pi linux/arm64."),
+    ] = None,
+    no_registry: Annotated[bool, typer.Option("--no-registry", help="Make the base from Debian's packages.")] = False,
+    ca: Annotated[Path | None, typer.Option("--ca", help="The CA of a network that re-signs TLS; in no layer.")] = None,
+    base: Annotated[str, typer.Option("--base", help="Another base image, such as one by its digest.")] = "",
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew, the base included.")] = False,
+    tflite_only: Annotated[bool, typer.Option("--tflite-only", help="The Pi image without ai-edge-litert.")] = False,
+    as_json: Json = False,
+    runs: Runs = _RUNS,
+) -> None:
+    """Build the images, and leave a record of each in runs/images. Compose uses them from then on."""
+    import msgspec
+
+    from kit.device import images
+
+    order = images.Order(images.checkout(), runs / "images", not no_registry, ca, base, not no_cache, tflite_only)
+    with _stoppable():
+        built = images.build_all(what, platform or (), order, (lambda line: None) if as_json else console.say)
+    if as_json:
+        console.print_json(msgspec.json.encode(built))
+        return
+    rows = [(i.tag, i.architecture, i.id, f"{i.size_bytes / 1e6:,.1f}", console.duration(i.duration_s)) for i in built]
+    console.show(console.table(("image", "platform", "ID", "MB", "took"), rows))
+
+
 @app.command(epilog="Example: kit doctor --json")
 def doctor(data: Data = _DATA, runs: Runs = _RUNS, as_json: Json = False) -> None:
     """Check this machine first: what is there, what is missing, and how to mend it."""
@@ -221,10 +251,8 @@ def doctor(data: Data = _DATA, runs: Runs = _RUNS, as_json: Json = False) -> Non
     if as_json:
         console.print_json(msgspec.json.encode(found))
     else:
-        table = console.table("check", "found", "mend it with")
-        for check in found:
-            table.add_row(check.what, check.found, "" if check.ok else check.remedy)
-        console.show(table)
+        rows = [(check.what, check.found, "" if check.ok else check.remedy) for check in found]
+        console.show(console.table(("check", "found", "mend it with"), rows))
     if any(check.needed and not check.ok for check in found):
         raise typer.Exit(1)
 
@@ -324,10 +352,7 @@ def _report(folder: Path, target: Path) -> None:
     run = open_run(folder)
     written = render.write(run, target)
     cells = tables.cells(results(run))
-    table = console.table(*cells.headers)
-    for row in cells.rows:
-        table.add_row(*row)
-    console.show(table)
+    console.show(console.table(cells.headers, cells.rows))
     console.say(cells.note)
     for path in written:
         console.say(f"written: {path}")

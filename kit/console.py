@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -34,11 +35,13 @@ def print_json(content: bytes) -> None:
     sys.stdout.write(content.decode() + "\n")
 
 
-def table(*headers: str, title: str | None = None, **options: Any) -> Table:
-    """A plain table; the first column is left-aligned, the others right-aligned."""
-    made = Table(title=title, box=None, pad_edge=False, title_justify="left", **options)
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
+    """A plain table; the first column is left-aligned, the others right-aligned. Text in it is not interpreted."""
+    made = Table(box=None, pad_edge=False, caption=Text(caption) if caption else None, caption_justify="left")
     for index, header in enumerate(headers):
-        made.add_column(header, justify="right" if index else "left", no_wrap=True)
+        made.add_column(Text(header), justify="right" if index else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*(Text(value) for value in row))
     return made
 
 

@@ -6,10 +6,15 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+
+from kit.errors import KitError
+from kit.records import image
 
 _EXTRAS = {
     "train": ("tensorflow", "tf_keras", "tensorflow_model_optimization", "safetensors", "sklearn", "pooch"),
@@ -47,6 +52,8 @@ def checks(data: Path, runs: Path) -> Iterator[Check]:
     for name in ("cifar10", "digits"):
         there = (data / name / "images.safetensors").is_file()
         yield Check(f"data set {name}", "prepared" if there else "not yet", there, f"kit data {name}", needed=False)
+    if not image.SBOM.is_file():  # inside an image there is no engine to look for
+        yield from _engine()
 
 
 def _folder(name: str, folder: Path) -> Iterator[Check]:
@@ -55,3 +62,33 @@ def _folder(name: str, folder: Path) -> Iterator[Check]:
     yield Check(f"folder {name}", str(folder), writable, f"choose another with KIT_{name.upper()}")
     free_bytes = shutil.disk_usage(existing).free
     yield Check(f"disk for {name}", f"{free_bytes / 1e9:.0f} GB free", free_bytes > _DISK_BYTES, "free 3 GB")
+
+
+def _engine() -> Iterator[Check]:
+    """What containers need; nothing of it is needed to run the study without them."""
+    from kit.device import buildx, engine, images
+
+    client: Any = None
+
+    def look() -> str:
+        nonlocal client
+        client = engine.connect()
+        return f"{client.version()['Version']}, {engine.require_disk(client, images.RECIPES['train'].needed_bytes)}"
+
+    yield _look("Docker engine", look)
+    yield _look("Docker Buildx", buildx.version)
+    yield _look("Docker Compose", engine.compose)
+    if client is None:
+        return
+    yield _look("arm64 programs", lambda: engine.require_platform("arm64", client))
+    with suppress(KitError):  # outside of a checkout there is nothing to compare images with
+        root = images.checkout()
+        yield _look("image train", lambda: images.state(client, "train", engine.native(client), root))
+        yield _look("image pi", lambda: images.state(client, "pi", "arm64", root))
+
+
+def _look(what: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(what, look(), True, needed=False)
+    except KitError as error:
+        return Check(what, error.wrong, False, error.remedy, needed=False)

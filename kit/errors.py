@@ -8,7 +8,9 @@ class KitError(Exception):
     """Something the user can mend. `str(error)` is one line: what is wrong, then what to do next."""
 
     def __init__(self, wrong: str, remedy: str = "") -> None:
-        super().__init__(f"{wrong}: {remedy}" if remedy else wrong)
+        self.wrong, self.remedy = wrong, remedy
+        text = f"{wrong}: {remedy}" if remedy else wrong
+        super().__init__(" ".join(text.split()))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> KitError:

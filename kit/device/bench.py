@@ -18,7 +18,7 @@ from kit.records.stage import Stage, Work
 from kit.study.cells import Cell
 from kit.study.preset import Preset
 
-AGENT = Path(__file__).parent / "agent" / "measure.py"
+AGENT = Path(__file__).parent / "agent" / "agent.py"
 
 
 def _settings(preset: Preset, cell: Cell) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def _measure(model: Path, settings: dict[str, Any]) -> dict[str, Any]:
     command = [
         sys.executable,
         str(AGENT),
+        "measure",
         str(model),
         f"--interpreter={settings['interpreter']}",
         f"--threads={settings['threads']}",

@@ -10,9 +10,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # op determinism is only promised and tested on the CPU
 
 import tensorflow as tf
+import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
-__all__ = ["configure", "keras", "tf"]
+__all__ = ["configure", "keras", "tf", "tfmot"]
 
 
 def configure(threads: int) -> None:

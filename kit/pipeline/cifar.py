@@ -75,7 +75,9 @@ def read(archive: Path) -> Data:
     try:
         members = _members(archive)
     except (tarfile.TarError, OSError, EOFError, zlib.error, LZMAError) as error:
-        raise KitError(f"{archive} cannot be read ({error})", "it is damaged or no tar archive; get it again") from error
+        raise KitError(
+            f"{archive} cannot be read ({str(error).splitlines()[0]})", "it is damaged or no tar archive; get it again"
+        ) from error
     missing = [name for name in (*_TRAIN, _TEST) if name not in members]
     if missing:
         raise KitError(f"{archive} is not CIFAR-10", f"it has no {', '.join(missing)}")

@@ -89,9 +89,9 @@ def prepare(folder: Path, name: str, archive: Path | None = None) -> Path:
         "test_images": data.test.images,
         "test_labels": data.test.labels,
     }
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    store.write_with(target, lambda path: save_file(tensors, path))
+    store.write(target, save(tensors))
     return target
 
 

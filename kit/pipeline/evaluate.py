@@ -29,7 +29,7 @@ def _settings(preset: Preset, cell: Cell) -> dict[str, Any]:
 
 
 def _execute(work: Work) -> dict[str, Any]:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     from kit.pipeline import interpret
     from kit.study.architectures import architecture
@@ -49,7 +49,7 @@ def _execute(work: Work) -> dict[str, Any]:
             work.progress(done, total, f"{name} images")
         for key in parts[0]:
             tensors[f"{name}/{key}"] = _joined(parts, key)
-    store.write_with(work.path(PREDICTIONS), lambda path: save_file(tensors, path))
+    store.write(work.path(PREDICTIONS), save(tensors))
     return {
         **{name: counts(tensors, name) for name in ("test", "train")},
         "contents": msgspec.to_builtins(interpret.contents(model)),

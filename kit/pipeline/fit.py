@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from kit.errors import KitError
+from kit.pipeline import fast
 from kit.pipeline.backend import keras, tf
 from kit.pipeline.dataset import Split
 from kit.records import store
@@ -92,7 +93,7 @@ def fit(
         loss_sum = correct = 0.0
         for index in range(steps):
             batch = order[index * plan.batch_size : (index + 1) * plan.batch_size]
-            loss, right = step(train.images[batch], train.labels[batch])
+            loss, right = step(tf.constant(train.images[batch]), tf.constant(train.labels[batch]))
             loss_sum += float(loss) * len(batch)
             correct += float(right)
             if index % _PROGRESS_STEPS == 0:
@@ -141,7 +142,8 @@ def _compile(model: Any, optimizer: Any, plan: Plan) -> tuple[Any, Any]:
         probabilities = model(scaled(images), training=False)
         return cross_entropy(labels, probabilities), right(labels, probabilities)
 
-    return step, measure
+    with fast.kernels():  # without this line the same arithmetic runs on TensorFlow's own kernels
+        return step.get_concrete_function(), measure
 
 
 def _over(measure: Any, split: Split, batch_size: int = 250) -> tuple[float, float]:
@@ -164,7 +166,7 @@ def _reseed_dropout(model: Any, seed: int, epoch: int) -> None:
 
 
 def _save(path: Path, state: State, model: Any, optimizer: Any, best: list[Any]) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     groups = {
         "model": [weight.numpy() for weight in model.weights],
@@ -174,8 +176,7 @@ def _save(path: Path, state: State, model: Any, optimizer: Any, best: list[Any])
     tensors = {
         f"{group}/{i:04d}": np.atleast_1d(value) for group, values in groups.items() for i, value in enumerate(values)
     }
-    metadata = {"state": msgspec.json.encode(state).decode()}
-    store.write_with(path, lambda temporary: save_file(tensors, temporary, metadata))
+    store.write(path, save(tensors, {"state": msgspec.json.encode(state).decode()}))
 
 
 def _restore(path: Path, fingerprint: str, model: Any, optimizer: Any) -> tuple[State, list[Any]]:

@@ -37,10 +37,9 @@ def build(name: str, seed: int, batch_norm_momentum: float | None = None) -> Any
 
 def save_weights(model: Any, path: Path) -> None:
     """Write every weight of `model` by its name."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    tensors = {weight.name: weight.numpy() for weight in model.weights}
-    store.write_with(path, lambda temporary: save_file(tensors, temporary))
+    store.write(path, save({weight.name: weight.numpy() for weight in model.weights}))
 
 
 def load_weights(model: Any, path: Path) -> None:

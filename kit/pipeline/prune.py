@@ -66,10 +66,7 @@ def _execute(work: Work) -> dict[str, Any]:
 
 def _wrap(model: Any, sparsity: float, schedule: Schedule, steps: int, depthwise: bool) -> tuple[Any, Any]:
     """The model with tfmot's pruning wrappers around what can be pruned, and what to call after each epoch."""
-    from kit.pipeline.backend import keras
-
-    # isort: split
-    import tensorflow_model_optimization as tfmot
+    from kit.pipeline.backend import keras, tfmot
 
     layers = keras.layers
     frequency = math.ceil(steps / schedule.steps)

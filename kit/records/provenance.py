@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kit import __version__
+from kit.records import image
 
 PACKAGES = (
     "tensorflow",
@@ -34,7 +35,7 @@ def environment() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "image": os.environ.get("KIT_IMAGE_ID", ""),
+        "image": image.identity(),
     }
 
 

@@ -6,8 +6,8 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kit.errors import KitError
@@ -19,27 +19,23 @@ def sha256(path: Path) -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically: after a crash the file is the old one or the new one, never a part."""
-    write_with(path, lambda temporary: temporary.write_bytes(content))
-
-
-def write_with(path: Path, writer: Callable[[Path], object]) -> None:
-    """Let `writer` make a temporary file beside `path`, then put it in place.
+    """Write `content` to `path` atomically: after a crash the file is the old one or the new one, never a part.
 
     Raises KitError where the disk is full or the folder cannot be written; what was at `path` is then still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writer(temporary)
-        with temporary.open("rb") as stream:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         reason = error.strerror or str(error)
         raise KitError(f"cannot write {path} ({reason})", "free space or choose another folder; nothing is lost") from error
-    finally:
-        temporary.unlink(missing_ok=True) if os.access(path.parent, os.W_OK) else None
 
 
 def remove_partial(folder: Path) -> None:
@@ -59,12 +55,21 @@ def exclusive(folder: Path, patience_s: float = 5.0) -> Iterator[int]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise KitError(f"cannot write to {folder} ({error.strerror})", "choose another folder with --run") from error
+        raise KitError(f"cannot write to {folder} ({error.strerror})", _way_out(folder)) from error
     try:
         _acquire(descriptor, folder, patience_s)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _way_out(folder: Path) -> str:
+    """Folders that belong to somebody else are what a container meets that runs as the wrong user."""
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    owner, own = there.stat().st_uid, os.getuid()
+    if owner == own:
+        return "choose another folder with --run"
+    return f"{there} belongs to user {owner}, this is user {own}; choose another with --run, or set KIT_UID={owner} in .env"
 
 
 def _acquire(descriptor: int, folder: Path, patience_s: float) -> None:

@@ -10,7 +10,7 @@ import jinja2
 
 from kit import __version__
 from kit.errors import KitError
-from kit.records import store
+from kit.records import image, store
 from kit.records.run import Run
 from kit.report import tables
 from kit.report.results import Result, results
@@ -70,6 +70,7 @@ def _content(run: Run) -> dict[str, Any]:
             *tables.by_class(found, known),
         ],
         "environments": list(_environments(run)),
+        "images": image.kept(run.folder),
     }
 
 

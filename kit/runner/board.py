@@ -44,7 +44,7 @@ class Entry(Struct):
 
 
 class Board(Struct):
-    """All entries of one call of the runner, and when it began."""
+    """All entries of one call of the runner, and when it began; of a run at rest it has no workers."""
 
     entries: list[Entry]
     workers: int
@@ -56,10 +56,12 @@ class Board(Struct):
         left = sum(e.estimate_s * (1 - e.share) for e in self.entries)
         elapsed_s = time.time() - self.began
         enough = worked > 30 and elapsed_s > 30
-        return left * elapsed_s / worked if enough else left / self.workers
+        return left * elapsed_s / worked if enough else left / max(1, self.workers)
 
     def summary(self) -> str:
         ended = sum(e.state not in ("waiting", "running") for e in self.entries)
+        if not self.workers:
+            return f"{ended} of {len(self.entries)} tasks are up to date"
         failed = sum(e.state == "failed" for e in self.entries)
         text = f"{ended}/{len(self.entries)} tasks, {console.duration(time.time() - self.began)} so far"
         if ended < len(self.entries):
@@ -83,23 +85,18 @@ def matrix(board: Board) -> Table:
     """Variants down, weights and precisions across; under a precision one mark each for convert, evaluate and bench."""
     by_task = {entry.task: entry for entry in board.entries}
     variants = list(dict.fromkeys(task.cell.variant for task in by_task))
+    architectures = [variant.architecture for variant in variants]
+    variants.sort(key=lambda variant: (architectures.index(variant.architecture), variant.sparsity))
     precisions = list(dict.fromkeys(task.cell.precision for task in by_task if task.cell.precision))
-    made = console.table("cell", "weights", *precisions)
-    for variant in sorted(variants, key=lambda v: (_position(variants, v.architecture), v.sparsity)):
-        stage = "prune" if variant.sparsity else "train"
-        row = [variant.name, _percent(by_task.get(Task(stage, variant)))]
+    rows = []
+    for variant in variants:
+        row = [variant.name, _percent(by_task.get(Task("prune" if variant.sparsity else "train", variant)))]
         for precision in precisions:
             cell = Cell(variant.architecture, variant.sparsity, precision)
-            marks = [by_task.get(Task(name, cell)) for name in ("convert", "evaluate", "bench")]
-            row.append("".join(_MARKS[entry.state] for entry in marks if entry))
-        made.add_row(*row)
-    made.caption = _caption(board)
-    made.caption_justify = "left"
-    return made
-
-
-def _position(variants: list[Cell], architecture: str) -> int:
-    return next(i for i, variant in enumerate(variants) if variant.architecture == architecture)
+            entries = [by_task.get(Task(stage, cell)) for stage in ("convert", "evaluate", "bench")]
+            row.append("".join(_MARKS[entry.state] for entry in entries if entry))
+        rows.append(row)
+    return console.table(("cell", "weights", *precisions), rows, _caption(board))
 
 
 def _percent(entry: Entry | None) -> str:
@@ -169,7 +166,7 @@ def status(run: Run) -> Board:
         for task in job.tasks:
             fresh = STAGES[task.stage].is_fresh(run, task.cell)
             entries.append(Entry(task, estimate_s(task, run.preset), "fresh" if fresh else "waiting"))
-    return Board(entries, 1, time.time())
+    return Board(entries, 0, time.time())
 
 
 def to_json(board: Board) -> bytes:

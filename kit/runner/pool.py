@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -102,7 +101,7 @@ class _Pool:
     def _start(self, job: Job) -> None:
         log = self.run.folder / "logs" / f"{job.tasks[0].name.replace(' ', '-').replace('/', '-')}.log"
         receiver, sender = self.context.Pipe(duplex=False)
-        arguments = (job, self.run, self.data, log, sender, DupFd(self.lock))
+        arguments = (job, self.run, self.data, log, sender, worker.Inherited(self.lock))
         process = self.context.Process(target=worker.main, args=arguments, daemon=True)
         process.start()
         sender.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.pipeline import dataset
-from kit.records import store
+from kit.records import image, store
 from kit.records.run import Run, create
 from kit.runner import board, plan, pool
 from kit.runner.stages import STAGES
@@ -27,6 +27,7 @@ def bring_up_to_date(
     with store.exclusive(folder) as lock:
         dataset.prepare(data, preset.dataset, archive)
         run = create(folder, preset)
+        image.keep(folder)
         jobs = plan.jobs(cells, stages)
         count = workers or pool.default_workers(preset.threads)
         with board.Watcher(run, board.new_board(run, jobs, count)) as watcher:

@@ -8,8 +8,6 @@ def _quietly_import_tensorflow() -> None:
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
-        import tensorflow_model_optimization  # noqa: F401
-
         from kit.pipeline import fit, models, tflite  # noqa: F401
     finally:
         os.dup2(kept, 2)

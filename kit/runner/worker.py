@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import traceback
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +19,34 @@ from kit.runner.plan import Job, Task
 from kit.runner.stages import STAGES
 
 
-def main(job: Job, run: Run, data: Path, log: Path, events: Connection, lock: Any) -> None:
+class Inherited:
+    """A file descriptor that a worker gets a copy of, and with it the lock that the descriptor holds."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _inherit, (DupFd(self.descriptor),)
+
+
+def _inherit(duplicate: Any) -> Inherited:
+    return Inherited(duplicate.detach())
+
+
+def main(job: Job, run: Run, data: Path, log: Path, events: Connection, lock: Inherited) -> None:
     """Run `job`. Sends `(task, kind, *details)` with kind start, progress, done or failed.
 
     `lock` keeps the run's folder locked as long as this process lives.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    lock.detach()
     _end_with_parent()
     _redirect_output(log)
-    failed: set[Task] = set()
-    for task in job.tasks:
-        if failed & set(task.needs()):
-            failed.add(task)
-            continue
-        if not _do(task, run, data, events):
-            failed.add(task)
+    with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
+        tempfile.tempdir = scratch  # AutoGraph's files would outlive a process that ends without its exit handlers
+        failed: set[Task] = set()
+        for task in job.tasks:
+            if failed & set(task.needs()) or not _do(task, run, data, events):
+                failed.add(task)
 
 
 def _do(task: Task, run: Run, data: Path, events: Connection) -> bool:

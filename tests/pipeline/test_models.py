@@ -1,0 +1,82 @@
+"""Builds real networks: the slowest unit tests."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kit.errors import KitError
+from kit.pipeline import backend, models
+from kit.pipeline.dataset import Split
+from kit.pipeline.fit import Plan, fit
+from kit.pipeline.prune import _wrap
+from kit.study.architectures import ARCHITECTURES
+from kit.study.preset import Schedule
+
+PARAMETERS = (3_239_114, 2_270_794, 4_239_242, 1_540_218, 4_062_381, 2_680_498, 1_042_098)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _deterministic() -> None:
+    backend.configure(threads=1)
+
+
+@pytest.mark.parametrize(("name", "parameters"), list(zip(ARCHITECTURES, PARAMETERS, strict=True)))
+def test_architectures_are_the_studys(name: str, parameters: int, tmp_path: Path) -> None:
+    model = models.build(name, seed=1)
+    assert model.count_params() == parameters
+    assert model.input_shape == (None, 32, 32, 3)
+    assert model.output_shape == (None, 10)
+    assert sum(group["parameters"] for group in models.count_zeros(model).values()) == parameters
+
+
+def test_what_was_built_before_changes_nothing() -> None:
+    def names_and_weights() -> tuple[list[str], list[np.ndarray]]:
+        model = models.build("mobilenet_v3_small", seed=1)
+        return [layer.name for layer in model.layers], model.get_weights()
+
+    first_names, first_weights = names_and_weights()
+    models.build("mobilenet", seed=2)
+    names, weights = names_and_weights()
+    assert names == first_names
+    assert all(np.array_equal(a, b) for a, b in zip(weights, first_weights, strict=True))
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    small = models.build("mobilenet_v3_small", seed=1)
+    models.save_weights(small, tmp_path / "weights")
+    again = models.build("mobilenet_v3_small", seed=2)
+    models.load_weights(again, tmp_path / "weights")
+    assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), small.get_weights(), strict=True))
+    with pytest.raises(KitError, match="does not fit the model"):
+        models.load_weights(models.build("mobilenet", seed=1), tmp_path / "weights")
+
+
+@pytest.mark.parametrize(("nominal", "steps", "published"), [(30, 2, 0.2553), (60, 3, 0.5621), (90, 4, 0.8618)])
+def test_pruning_leaves_the_zeros_that_the_study_published(
+    nominal: int, steps: int, published: float, tmp_path: Path
+) -> None:
+    """MobileNet, zeros over all parameters: the study's figures to within 1e-4."""
+    model = models.build("mobilenet", seed=1)
+    images = Split(np.zeros((4, 32, 32, 3), np.uint8), np.arange(4, dtype=np.uint8))
+    schedule = Schedule(steps=steps, epochs=steps)
+    wrapped, after_epoch = _wrap(model, nominal / 100, schedule, steps, depthwise=False)
+    plan = Plan(steps, 4, 1e-4, 1e-5, 0.9, 1, 1 / 127.5, -1.0)
+    state = fit(wrapped, images, images, plan, tmp_path / "checkpoint", "x", lambda *_: None, after_epoch)
+    groups = models.count_zeros(model)
+    zeros = sum(group["zeros"] for kind, group in groups.items() if kind not in ("bias", "normalization"))
+    assert zeros / 3_239_114 == pytest.approx(published, abs=1e-4)
+    assert groups["depthwise"]["zeros"] == 0
+    last = nominal / 100 * (1 - (1 / steps) ** 3)
+    assert math.isclose(state.history[-1].extra["mask_sparsity"], last, abs_tol=1e-4)
+
+
+def test_depthwise_kernels_are_pruned_on_request(tmp_path: Path) -> None:
+    model = models.build("mobilenet_v3_small_minimalistic", seed=1)
+    images = Split(np.zeros((4, 32, 32, 3), np.uint8), np.arange(4, dtype=np.uint8))
+    wrapped, after_epoch = _wrap(model, 0.9, Schedule(steps=2, epochs=2), 2, depthwise=True)
+    plan = Plan(2, 4, 1e-4, 1e-5, 0.9, 1, 1.0, 0.0)
+    fit(wrapped, images, images, plan, tmp_path / "checkpoint", "x", lambda *_: None, after_epoch)
+    depthwise = models.count_zeros(model)["depthwise"]
+    assert depthwise["zeros"] / depthwise["parameters"] == pytest.approx(0.9 * 7 / 8, abs=0.01)
