@@ -69,7 +69,8 @@ def _way_out(folder: Path) -> str:
     owner, own = there.stat().st_uid, os.getuid()
     if owner == own:
         return "choose another folder with --run"
-    return f"{there} belongs to user {owner}, this is user {own}; choose another with --run, or set KIT_UID={owner} in .env"
+    mend = f"sudo chown -R {own} {there.name}" + (f", or set KIT_UID={owner} in .env" if owner else "")
+    return f"{there} belongs to user {owner}, this is user {own}: {mend}"
 
 
 def _acquire(descriptor: int, folder: Path, patience_s: float) -> None:

@@ -27,13 +27,14 @@ _SAVE_EVERY_S = 2.0
 
 
 class Entry(Struct):
-    """One task's state; `done` of `total` is in the stage's own unit."""
+    """One task's state; `done` of `total` is in the stage's own unit, and `resumed` is where this call took it up."""
 
     task: Task
     estimate_s: float
     state: str = "waiting"
     done: int = 0
     total: int = 0
+    resumed: int = 0
     note: str = ""
 
     @property
@@ -41,6 +42,13 @@ class Entry(Struct):
         if self.state in ("waiting", "running"):
             return self.done / self.total if self.total else 0.0
         return 1.0
+
+    @property
+    def worked(self) -> float:
+        """The share that this call has done itself."""
+        if self.state in ("fresh", "blocked"):
+            return 0.0
+        return self.share - (self.resumed / self.total if self.total else 0.0)
 
 
 class Board(Struct):
@@ -52,7 +60,7 @@ class Board(Struct):
 
     def left_s(self) -> float:
         """About how many seconds are left, from the estimates, corrected by how long finished work really took."""
-        worked = sum(e.estimate_s * e.share for e in self.entries if e.state not in ("fresh", "blocked"))
+        worked = sum(e.estimate_s * e.worked for e in self.entries)
         left = sum(e.estimate_s * (1 - e.share) for e in self.entries)
         elapsed_s = time.time() - self.began
         enough = worked > 30 and elapsed_s > 30
@@ -134,7 +142,11 @@ class Watcher:
 
     def update(self, task: Task, state: str, done: int = 0, total: int = 0, note: str = "") -> None:
         entry = self._by_task[task]
-        entry.state, entry.done, entry.total, entry.note = state, done, total, note
+        if total and not entry.total:
+            entry.resumed = done
+        entry.state, entry.note = state, note
+        if total:
+            entry.done, entry.total = done, total
         if self._live is None:
             self._line(entry)
         if time.monotonic() - self._last_save > _SAVE_EVERY_S:

@@ -53,9 +53,10 @@ class _Pool:
         self.outcome = Outcome()
         self.running: dict[Connection, _Running] = {}
         self.context: Any = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["kit.runner.worker", "kit.runner.warm"])
 
     def execute(self, pending: list[Job]) -> Outcome:
+        needs_tensorflow = any(task.stage in ("train", "prune", "convert") for job in pending for task in job.tasks)
+        self.context.set_forkserver_preload(["kit.runner.worker", *(["kit.runner.warm"] if needs_tensorflow else [])])
         store.remove_partial(self.run.folder)
         pending.sort(key=lambda job: -sum(estimate_s(task, self.run.preset) for task in job.tasks))
         try:
