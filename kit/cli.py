@@ -180,19 +180,24 @@ def status(run: RunArgument, runs: Runs = _RUNS, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: kit verify runs/short")
-def verify(run: RunArgument, runs: Runs = _RUNS) -> None:
+def verify(run: RunArgument, runs: Runs = _RUNS, as_json: Json = False) -> None:
     """Recompute a run's hashes and figures from what it has stored."""
+    import msgspec
+
     from kit.pipeline.verify import problems
     from kit.records.run import open_run
 
     folder = _find(run, runs)
     opened = open_run(folder)
     wrong = list(problems(opened))
-    for line in wrong:
+    if as_json:
+        console.print_json(msgspec.json.encode({"records": len(opened.records()), "problems": wrong}))
+    for line in [] if as_json else wrong:
         console.say(line)
     if wrong:
         raise KitError(f"{folder}: {len(wrong)} things do not hold", "run `kit reproduce` with its preset to mend it")
-    console.say(f"{folder}: all {len(opened.records())} records hold")
+    if not as_json:
+        console.say(f"{folder}: all {len(opened.records())} records hold")
 
 
 @app.command(epilog="Example: kit data cifar10 --archive cifar-10-python.tar.gz")
@@ -218,7 +223,14 @@ def build(
         typer.Option("--platform", help="linux/amd64 or linux/arm64; of train this machine's, of pi linux/arm64."),
     ] = None,
     no_registry: Annotated[bool, typer.Option("--no-registry", help="Make the base from Debian's packages.")] = False,
-    ca: Annotated[Path | None, typer.Option("--ca", help="The CA of a network that re-signs TLS; in no layer.")] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca",
+            envvar=["KIT_CA", "PIP_CERT", "SSL_CERT_FILE"],
+            help="The CA of a network that re-signs TLS; it stays in no layer.",
+        ),
+    ] = None,
     base: Annotated[str, typer.Option("--base", help="Another base image, such as one by its digest.")] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew, the base included.")] = False,
     tflite_only: Annotated[bool, typer.Option("--tflite-only", help="The Pi image without ai-edge-litert.")] = False,
@@ -351,7 +363,7 @@ def _report(folder: Path, target: Path) -> None:
 
     run = open_run(folder)
     written = render.write(run, target)
-    cells = tables.cells(results(run))
+    cells = tables.summary(results(run))
     console.show(console.table(cells.headers, cells.rows))
     console.say(cells.note)
     for path in written:

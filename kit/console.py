@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+_WIDEST = 250
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -18,12 +20,9 @@ def say(text: str) -> None:
     out.print(text, markup=False)
 
 
-def show(table: Table) -> None:
-    """A table; on something that is not a terminal it is as wide as its content."""
-    if out.is_terminal:
-        out.print(table, soft_wrap=False)
-    else:
-        Console(highlight=False, width=250).print(table, soft_wrap=False)
+def show(renderable: RenderableType) -> None:
+    """A table as wide as its content: a terminal that is narrower breaks its lines, and nothing is cut off."""
+    Console(highlight=False, width=_WIDEST).print(renderable)
 
 
 def complain(text: str) -> None:
@@ -35,9 +34,9 @@ def print_json(content: bytes) -> None:
     sys.stdout.write(content.decode() + "\n")
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A plain table; the first column is left-aligned, the others right-aligned. Text in it is not interpreted."""
-    made = Table(box=None, pad_edge=False, caption=Text(caption) if caption else None, caption_justify="left")
+    made = Table(box=None, pad_edge=False)
     for index, header in enumerate(headers):
         made.add_column(Text(header), justify="right" if index else "left", no_wrap=True)
     for row in rows:

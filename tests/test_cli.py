@@ -38,6 +38,7 @@ def test_status_verify_and_json_read_a_run(smoke: Kit) -> None:
     states = json.loads(smoke("status", "runs/smoke", "--json"))["tasks"]
     assert sum(task["state"] == "fresh" for task in states) == 14
     assert "all 14 records hold" in smoke("verify", "smoke")
+    assert json.loads(smoke("verify", "smoke", "--json")) == {"records": 14, "problems": []}
     planned = json.loads(smoke("reproduce", "--preset", "smoke", "--dry-run", "--json"))
     assert sum(task["fresh"] for task in planned["tasks"]) == 14
     assert planned["estimate_s"] > 0

@@ -73,7 +73,7 @@ def _is_joined(value: Any) -> bool:
 
 
 def _has_images(value: Any) -> bool:
-    return tf.is_tensor(value) and value.shape.rank > 0 and value.shape[0] is None
+    return tf.is_tensor(value) and (_is_joined(value) or (value.shape.rank == 4 and value.shape[0] != 1))
 
 
 def _per_image(plain: Call) -> Call:
@@ -171,7 +171,7 @@ def _normalization(plain: Call) -> Call:
         channels = inputs.shape[3]
         gamma = tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones([channels], inputs.dtype)
         beta = tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros([channels], inputs.dtype)
-        *outputs, mean, variance, count = _normalize(layer.epsilon, gamma, beta, *_split(inputs))
+        *outputs, mean, variance, count = _normalize(tf.constant(layer.epsilon, inputs.dtype), gamma, beta, *_split(inputs))
         if layer.fused:  # the fused operation's moving variance is of the unbiased one
             variance *= count / tf.maximum(count - 1.0, 1.0)
         for moving, current in ((layer.moving_mean, mean), (layer.moving_variance, variance)):

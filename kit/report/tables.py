@@ -13,6 +13,7 @@ from kit.study.cells import label
 from kit.study.datasets import Dataset
 
 MISSING = "–"
+_ONLY_IN_THE_REPORT = ("parameters", "non-zero", "loss", "top-1 train")
 
 
 class Table(Struct, frozen=True):
@@ -31,6 +32,14 @@ def cells(results: list[Result]) -> Table:
         "file kB", "gzip kB", "latency µs [quartiles]", "peak memory MB",
     ]  # fmt: skip
     return Table("All cells", _note(results), headers, [_cell_row(result) for result in results])
+
+
+def summary(results: list[Result]) -> Table:
+    """The cells that have results, with the metrics that one compares first: narrow enough for a terminal."""
+    full = cells([result for result in results if result.size_bytes is not None])
+    chosen = [full.headers.index(header) for header in full.headers if header not in _ONLY_IN_THE_REPORT]
+    rows = [[row[index] for index in chosen] for row in full.rows]
+    return Table(full.title, full.note, [full.headers[index] for index in chosen], rows)
 
 
 def _cell_row(r: Result) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from rich.console import Group
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from kit import console
 from kit.records import store
@@ -89,7 +90,7 @@ def load_board(folder: Path) -> Board | None:
         return None
 
 
-def matrix(board: Board) -> Table:
+def matrix(board: Board) -> Group:
     """Variants down, weights and precisions across; under a precision one mark each for convert, evaluate and bench."""
     by_task = {entry.task: entry for entry in board.entries}
     variants = list(dict.fromkeys(task.cell.variant for task in by_task))
@@ -104,7 +105,7 @@ def matrix(board: Board) -> Table:
             entries = [by_task.get(Task(stage, cell)) for stage in ("convert", "evaluate", "bench")]
             row.append("".join(_MARKS[entry.state] for entry in entries if entry))
         rows.append(row)
-    return console.table(("cell", "weights", *precisions), rows, _caption(board))
+    return Group(console.table(("cell", "weights", *precisions), rows), *(Text(line) for line in _lines(board)))
 
 
 def _percent(entry: Entry | None) -> str:
@@ -113,9 +114,9 @@ def _percent(entry: Entry | None) -> str:
     return f"{100 * entry.share:.0f} %" if entry.state == "running" and entry.total else _MARKS[entry.state]
 
 
-def _caption(board: Board) -> str:
+def _lines(board: Board) -> list[str]:
     running = [f"{e.task.name} {e.note}".strip() for e in board.entries if e.state == "running"]
-    return "\n".join([board.summary(), *running])
+    return [board.summary(), *running]
 
 
 class Watcher:

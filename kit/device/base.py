@@ -1,0 +1,64 @@
+"""A base image without a registry: Debian 12's root file system, made from its packages by mmdebstrap."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kit.device import process
+from kit.errors import KitError
+
+SUITE = "bookworm"  # its python3 is 3.11, which tflite-runtime 2.14.0 needs
+_SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
+
+
+def from_packages(client: Any, architecture: str, fresh: bool, say: Callable[[str], object]) -> str:
+    """The name of a base image of `architecture`; made where it is missing or `fresh` is wanted. Raises KitError."""
+    from docker.errors import ImageNotFound
+
+    name = f"kit-base:{SUITE}-{architecture}"
+    if not fresh:
+        try:
+            client.images.get(name)
+            return name
+        except ImageNotFound:
+            pass
+    with tempfile.TemporaryDirectory() as folder:
+        tar = Path(folder) / "base.tar"
+        say(f"{name}: from Debian's packages")
+        _bootstrap(architecture, tar, say)
+        done = process.run(["docker", "import", "--platform", f"linux/{architecture}", tar, name])
+    if done.code:
+        raise KitError(f"{name} cannot be imported ({done.reason})", "mend the cause and try again")
+    return name
+
+
+def _bootstrap(architecture: str, tar: Path, say: Callable[[str], object]) -> None:
+    argv = ["mmdebstrap", "--variant=minbase", f"--arch={architecture}", *_options(), SUITE, str(tar), *_sources()]
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if line.startswith("I: "):
+            say(line.removeprefix("I: "))
+
+    code = process.stream(argv, on_line)
+    if code:
+        wrong = next((line for line in reversed(lines) if line.startswith("E: ")), f"it ended with code {code}")
+        raise KitError(f"mmdebstrap failed ({wrong.removeprefix('E: ')})", "check the network and Debian's sources")
+
+
+def _sources() -> list[str]:
+    """This machine's own Debian sources, where they are of the suite; else mmdebstrap takes its default mirror."""
+    return [str(_SOURCES)] if _SOURCES.is_file() and SUITE in _SOURCES.read_text(errors="replace") else []
+
+
+def _options() -> list[str]:
+    """A mirror that stands still, as this machine's apt is set up for, needs the same patience inside the image."""
+    try:
+        done = process.run(["apt-config", "dump", "Acquire::Check-Valid-Until"])
+    except KitError:
+        return []
+    return ['--aptopt=Acquire::Check-Valid-Until "false"'] if '"false"' in done.stdout else []
