@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kit import __version__, console
+from kit import __version__, actions, console
 from kit.errors import KitError
-
-if TYPE_CHECKING:
-    from kit.runner.pool import Outcome
-    from kit.study.preset import Preset
+from kit.options import (
+    DATA,
+    REPORTS,
+    RUNS,
+    All,
+    Archive,
+    Data,
+    Json,
+    Patterns,
+    PresetName,
+    Reports,
+    RunArgument,
+    RunFolder,
+    Runs,
+    Workers,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,48 +35,6 @@ app = typer.Typer(
     help="Reproduce a study of quantization and pruning of mobile CNNs: train, compress, measure, report.",
     epilog="Start with: kit reproduce --preset smoke",
 )
-
-
-class Stopped(KitError):  # noqa: N818 - it is no error
-    """The user stopped the command."""
-
-
-def _architectures() -> list[str]:
-    from kit.study.architectures import ARCHITECTURES
-
-    return list(ARCHITECTURES)
-
-
-def _presets() -> list[str]:
-    from kit.study.preset import BUILT_IN
-
-    return list(BUILT_IN)
-
-
-PresetName = Annotated[
-    str,
-    typer.Option("--preset", "-p", help="smoke, short, paper, or the path of a TOML file.", autocompletion=_presets),
-]
-RunFolder = Annotated[Path | None, typer.Option("--run", "-r", help="The run's folder; runs/PRESET if left out.")]
-RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or its name in runs/.", show_default=False)]
-Patterns = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Architectures or cells, such as mobilenet_v2 or mobilenet_v2/s60/int8; all if left out.",
-        autocompletion=_architectures,
-    ),
-]
-Data = Annotated[Path, typer.Option("--data", envvar="KIT_DATA", help="Where data sets are kept.")]
-Archive = Annotated[
-    Path | None, typer.Option("--archive", help="A local CIFAR-10 archive (.tar.gz or .tar.xz) instead of a download.")
-]
-Workers = Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Processes side by side; one a core.")]
-All = Annotated[bool, typer.Option("--all", help="Take the preset's extra architectures too.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Runs = Annotated[Path, typer.Option("--runs", envvar="KIT_RUNS", help="Where runs are kept.")]
-Reports = Annotated[Path, typer.Option("--reports", envvar="KIT_REPORTS", help="Where reports are written.")]
-
-_DATA, _RUNS, _REPORTS = Path("data"), Path("runs"), Path("reports")
 
 
 @app.callback()
@@ -84,24 +52,24 @@ def reproduce(
     patterns: Patterns = None,
     preset: PresetName = "paper",
     run: RunFolder = None,
-    data: Data = _DATA,
+    data: Data = DATA,
     archive: Archive = None,
     workers: Workers = None,
     everything: All = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and about how long.")] = False,
     as_json: Json = False,
-    runs: Runs = _RUNS,
-    reports: Reports = _REPORTS,
+    runs: Runs = RUNS,
+    reports: Reports = REPORTS,
 ) -> None:
     """The whole study: train, prune, convert, evaluate, bench, report. Stop it at any time; the same command goes on."""
     stages = ("train", "prune", "convert", "evaluate", "bench")
-    chosen, folder = _chosen(preset, everything, run, runs)
+    chosen, folder = actions.chosen_run(preset, everything, run, runs)
     if dry_run:
-        _preview(chosen, folder, stages, patterns, workers, as_json)
+        actions.preview(chosen, folder, stages, patterns, workers, as_json)
         return
-    outcome = _bring_up_to_date(folder, chosen, stages, patterns, data, archive, workers)
-    _report(folder, reports / folder.resolve().name)
-    _end(outcome)
+    outcome = actions.bring_up_to_date(folder, chosen, stages, patterns, data, archive, workers)
+    actions.report(folder, reports / folder.resolve().name)
+    actions.end(outcome)
 
 
 @app.command(epilog="Example: kit train mobilenet_v2 --preset short")
@@ -109,67 +77,67 @@ def train(
     patterns: Patterns = None,
     preset: PresetName = "paper",
     run: RunFolder = None,
-    data: Data = _DATA,
+    data: Data = DATA,
     archive: Archive = None,
     workers: Workers = None,
     everything: All = False,
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Train the architectures of a preset."""
-    chosen, folder = _chosen(preset, everything, run, runs)
-    _end(_bring_up_to_date(folder, chosen, ("train",), patterns, data, archive, workers))
+    chosen, folder = actions.chosen_run(preset, everything, run, runs)
+    actions.end(actions.bring_up_to_date(folder, chosen, ("train",), patterns, data, archive, workers))
 
 
 @app.command(epilog="Example: kit compress runs/short mobilenet_v2/s60")
 def compress(
     run: RunArgument,
     patterns: Patterns = None,
-    data: Data = _DATA,
+    data: Data = DATA,
     workers: Workers = None,
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Prune and quantize: every cell of a run as a .tflite file."""
-    _stages_of(run, runs, ("prune", "convert"), patterns, data, workers)
+    actions.stages_of(run, runs, ("prune", "convert"), patterns, data, workers)
 
 
 @app.command(epilog="Example: kit evaluate runs/short mobilenet_v2/s60/int8")
 def evaluate(
     run: RunArgument,
     patterns: Patterns = None,
-    data: Data = _DATA,
+    data: Data = DATA,
     workers: Workers = None,
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Run every .tflite file of a run on all images."""
-    _stages_of(run, runs, ("evaluate",), patterns, data, workers)
+    actions.stages_of(run, runs, ("evaluate",), patterns, data, workers)
 
 
 @app.command(epilog="Example: kit bench runs/short mobilenet_v2")
 def bench(
     run: RunArgument,
     patterns: Patterns = None,
-    data: Data = _DATA,
-    runs: Runs = _RUNS,
+    data: Data = DATA,
+    runs: Runs = RUNS,
 ) -> None:
     """Measure latency and peak memory of a run's cells on this machine."""
-    _stages_of(run, runs, ("bench",), patterns, data, 1)
+    actions.stages_of(run, runs, ("bench",), patterns, data, 1)
 
 
 @app.command(epilog="Example: kit report runs/short")
-def report(run: RunArgument, runs: Runs = _RUNS, reports: Reports = _REPORTS) -> None:
+def report(run: RunArgument, runs: Runs = RUNS, reports: Reports = REPORTS) -> None:
     """Write report.md and report.html from a run's records."""
-    folder = _find(run, runs)
-    _report(folder, reports / folder.resolve().name)
+    folder = actions.find_run(run, runs)
+    actions.report(folder, reports / folder.resolve().name)
 
 
 @app.command(epilog="Example: kit status runs/short")
-def status(run: RunArgument, runs: Runs = _RUNS, as_json: Json = False) -> None:
+def status(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
     """What a run is doing now, from any terminal."""
     from kit.records import store
     from kit.records.run import open_run
     from kit.runner import board
 
-    folder = _find(run, runs)
+    folder = actions.find_run(run, runs)
     opened = open_run(folder)
     seen = board.status(opened)
     if as_json:
@@ -180,14 +148,14 @@ def status(run: RunArgument, runs: Runs = _RUNS, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: kit verify runs/short")
-def verify(run: RunArgument, runs: Runs = _RUNS, as_json: Json = False) -> None:
+def verify(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
     """Recompute a run's hashes and figures from what it has stored."""
     import msgspec
 
     from kit.pipeline.verify import problems
     from kit.records.run import open_run
 
-    folder = _find(run, runs)
+    folder = actions.find_run(run, runs)
     opened = open_run(folder)
     wrong = list(problems(opened))
     if as_json:
@@ -203,7 +171,7 @@ def verify(run: RunArgument, runs: Runs = _RUNS, as_json: Json = False) -> None:
 @app.command(epilog="Example: kit data cifar10 --archive cifar-10-python.tar.gz")
 def data(
     name: Annotated[str, typer.Argument(help="cifar10 or digits.")] = "cifar10",
-    folder: Data = _DATA,
+    folder: Data = DATA,
     archive: Archive = None,
 ) -> None:
     """Get a data set, check it by content, and keep it prepared."""
@@ -235,7 +203,7 @@ def build(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew, the base included.")] = False,
     tflite_only: Annotated[bool, typer.Option("--tflite-only", help="The Pi image without ai-edge-litert.")] = False,
     as_json: Json = False,
-    runs: Runs = _RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Build the images, and leave a record of each in runs/images. Compose uses them from then on."""
     import msgspec
@@ -243,7 +211,7 @@ def build(
     from kit.device import images
 
     order = images.Order(images.checkout(), runs / "images", not no_registry, ca, base, not no_cache, tflite_only)
-    with _stoppable():
+    with actions.stoppable():
         built = images.build_all(what, platform or (), order, (lambda line: None) if as_json else console.say)
     if as_json:
         console.print_json(msgspec.json.encode(built))
@@ -253,7 +221,7 @@ def build(
 
 
 @app.command(epilog="Example: kit doctor --json")
-def doctor(data: Data = _DATA, runs: Runs = _RUNS, as_json: Json = False) -> None:
+def doctor(data: Data = DATA, runs: Runs = RUNS, as_json: Json = False) -> None:
     """Check this machine first: what is there, what is missing, and how to mend it."""
     import msgspec
 
@@ -269,118 +237,6 @@ def doctor(data: Data = _DATA, runs: Runs = _RUNS, as_json: Json = False) -> Non
         raise typer.Exit(1)
 
 
-def _chosen(preset: str, everything: bool, run: Path | None, runs: Path) -> tuple[Preset, Path]:
-    from kit.study.preset import load
-
-    chosen = load(preset)
-    return chosen.with_extra() if everything else chosen, run or runs / chosen.name
-
-
-def _find(run: Path, runs: Path) -> Path:
-    """A run by its folder or by its name in `runs`."""
-    named = runs / run
-    return named if not (run / "preset.json").is_file() and (named / "preset.json").is_file() else run
-
-
-def _stages_of(
-    run: Path, runs: Path, stages: tuple[str, ...], patterns: list[str] | None, data: Path, workers: int | None
-) -> None:
-    from kit.records.run import open_run
-
-    folder = _find(run, runs)
-    _end(_bring_up_to_date(folder, open_run(folder).preset, stages, patterns, data, None, workers))
-
-
-def _bring_up_to_date(
-    folder: Path,
-    preset: Preset,
-    stages: tuple[str, ...],
-    patterns: list[str] | None,
-    data: Path,
-    archive: Path | None,
-    workers: int | None,
-) -> Outcome:
-    from kit.runner.reproduce import bring_up_to_date
-
-    with _stoppable():
-        return bring_up_to_date(folder, preset, stages, _parsed(patterns), data, archive, workers)
-
-
-def _parsed(patterns: list[str] | None) -> list[str]:
-    from kit.study.cells import parse_pattern
-
-    return [parse_pattern(pattern) for pattern in patterns or []]
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Ctrl-C and SIGTERM (`docker stop`) end the work; what is finished stays."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped("stopped", "nothing finished is lost; the same command goes on from here") from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _preview(
-    preset: Preset,
-    folder: Path,
-    stages: tuple[str, ...],
-    patterns: list[str] | None,
-    workers: int | None,
-    as_json: bool,
-) -> None:
-    import msgspec
-
-    from kit.runner import pool
-    from kit.runner.reproduce import preview
-
-    rows = preview(folder, preset, stages, _parsed(patterns))
-    count = workers or pool.default_workers(preset.threads)
-    total_s = sum(seconds for _, _, seconds in rows)
-    if as_json:
-        tasks = [{"task": task.name, "fresh": fresh, "estimate_s": round(s)} for task, fresh, s in rows]
-        console.print_json(msgspec.json.encode({"tasks": tasks, "workers": count, "estimate_s": round(total_s / count)}))
-        return
-    for task, fresh, seconds in rows:
-        console.say(f"{task.name}: {'done already' if fresh else 'about ' + console.duration(seconds)}")
-    stale = sum(not fresh for _, fresh, _ in rows)
-    console.say(
-        f"{stale} of {len(rows)} tasks, about {console.duration(total_s / count)} with {count} workers, into {folder}"
-    )
-
-
-def _report(folder: Path, target: Path) -> None:
-    from kit.records.run import open_run
-    from kit.report import render, tables
-    from kit.report.results import results
-
-    run = open_run(folder)
-    written = render.write(run, target)
-    cells = tables.summary(results(run))
-    console.show(console.table(cells.headers, cells.rows))
-    console.say(cells.note)
-    for path in written:
-        console.say(f"written: {path}")
-
-
-def _end(outcome: Outcome) -> None:
-    """Say how it ended; failed tasks are listed, and make the exit code 1."""
-    for task, reason in outcome.failed.items():
-        console.say(f"failed: {task.name}: {reason}")
-    for task in outcome.blocked:
-        console.say(f"not done, because what it needs failed: {task.name}")
-    console.say(f"{len(outcome.done)} tasks done, {len(outcome.fresh)} were up to date, {len(outcome.failed)} failed")
-    if outcome.failed:
-        raise KitError(f"{len(outcome.failed)} tasks failed", "mend the causes above; the same command does only those")
-
-
 def main(run: Callable[[], object] = app) -> None:
     """The one door out: a KitError becomes one line on stderr and exit code 1 (130 where the user stopped it)."""
     try:
@@ -389,7 +245,7 @@ def main(run: Callable[[], object] = app) -> None:
         if "--debug" in sys.argv:
             raise
         console.complain(str(error))
-        sys.exit(130 if isinstance(error, Stopped) else 1)
+        sys.exit(130 if isinstance(error, actions.Stopped) else 1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import kit
 
 ROOT = Path(kit.__file__).parent
 LAYERS = {
-    "cli": 6,
+    "cli": 7,
+    "actions": 6,
+    "options": 6,
     "doctor": 5,
     "runner": 5,
     "report": 4,

@@ -1,0 +1,136 @@
+"""What several commands do: call the runner or the report, and print what comes back."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit import console
+from kit.errors import KitError
+
+if TYPE_CHECKING:
+    from kit.runner.pool import Outcome
+    from kit.study.preset import Preset
+
+
+class Stopped(KitError):  # noqa: N818 - it is no error
+    """The user stopped the command."""
+
+
+def chosen_run(preset: str, everything: bool, run: Path | None, runs: Path) -> tuple[Preset, Path]:
+    """The preset, with its extra architectures if `everything`, and the folder of its run."""
+    from kit.study.preset import load
+
+    chosen = load(preset)
+    return chosen.with_extra() if everything else chosen, run or runs / chosen.name
+
+
+def find_run(run: Path, runs: Path) -> Path:
+    """A run by its folder or by its name in `runs`."""
+    named = runs / run
+    return named if not (run / "preset.json").is_file() and (named / "preset.json").is_file() else run
+
+
+def stages_of(
+    run: Path, runs: Path, stages: tuple[str, ...], patterns: list[str] | None, data: Path, workers: int | None
+) -> None:
+    """Run some stages of the run that is in `run` already, with its own preset."""
+    from kit.records.run import open_run
+
+    folder = find_run(run, runs)
+    end(bring_up_to_date(folder, open_run(folder).preset, stages, patterns, data, None, workers))
+
+
+def bring_up_to_date(
+    folder: Path,
+    preset: Preset,
+    stages: tuple[str, ...],
+    patterns: list[str] | None,
+    data: Path,
+    archive: Path | None,
+    workers: int | None,
+) -> Outcome:
+    """Run the stale stages; Ctrl-C and SIGTERM stop them."""
+    from kit.runner import reproduce
+
+    with stoppable():
+        return reproduce.bring_up_to_date(folder, preset, stages, _parsed(patterns), data, archive, workers)
+
+
+def _parsed(patterns: list[str] | None) -> list[str]:
+    from kit.study.cells import parse_pattern
+
+    return [parse_pattern(pattern) for pattern in patterns or []]
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Ctrl-C and SIGTERM (`docker stop`) end the work; what is finished stays."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped("stopped", "nothing finished is lost; the same command goes on from here") from None
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def preview(
+    preset: Preset,
+    folder: Path,
+    stages: tuple[str, ...],
+    patterns: list[str] | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Say what would run, and about how long."""
+    import msgspec
+
+    from kit.runner import pool, reproduce
+
+    rows = reproduce.preview(folder, preset, stages, _parsed(patterns))
+    count = workers or pool.default_workers(preset.threads)
+    total_s = sum(seconds for _, _, seconds in rows)
+    if as_json:
+        tasks = [{"task": task.name, "fresh": fresh, "estimate_s": round(s)} for task, fresh, s in rows]
+        console.print_json(msgspec.json.encode({"tasks": tasks, "workers": count, "estimate_s": round(total_s / count)}))
+        return
+    for task, fresh, seconds in rows:
+        console.say(f"{task.name}: {'done already' if fresh else 'about ' + console.duration(seconds)}")
+    stale = sum(not fresh for _, fresh, _ in rows)
+    console.say(
+        f"{stale} of {len(rows)} tasks, about {console.duration(total_s / count)} with {count} workers, into {folder}"
+    )
+
+
+def report(folder: Path, target: Path) -> None:
+    """Write a run's report into `target` and show its summary."""
+    from kit.records.run import open_run
+    from kit.report import render, tables
+    from kit.report.results import results
+
+    run = open_run(folder)
+    written = render.write(run, target)
+    cells = tables.summary(results(run))
+    console.show(console.table(cells.headers, cells.rows))
+    console.say(cells.note)
+    for path in written:
+        console.say(f"written: {path}")
+
+
+def end(outcome: Outcome) -> None:
+    """Say how it ended; failed tasks are listed, and make the exit code 1."""
+    for task, reason in outcome.failed.items():
+        console.say(f"failed: {task.name}: {reason}")
+    for task in outcome.blocked:
+        console.say(f"not done, because what it needs failed: {task.name}")
+    console.say(f"{len(outcome.done)} tasks done, {len(outcome.fresh)} were up to date, {len(outcome.failed)} failed")
+    if outcome.failed:
+        raise KitError(f"{len(outcome.failed)} tasks failed", "mend the causes above; the same command does only those")

@@ -1,0 +1,44 @@
+"""The options that several commands share: their names, their help, and how they complete."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _architectures() -> list[str]:
+    from kit.study.architectures import ARCHITECTURES
+
+    return list(ARCHITECTURES)
+
+
+def _presets() -> list[str]:
+    from kit.study.preset import BUILT_IN
+
+    return list(BUILT_IN)
+
+
+PresetName = Annotated[
+    str,
+    typer.Option("--preset", "-p", help="smoke, short, paper, or the path of a TOML file.", autocompletion=_presets),
+]
+RunFolder = Annotated[Path | None, typer.Option("--run", "-r", help="The run's folder; runs/PRESET if left out.")]
+RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or its name in runs/.", show_default=False)]
+Patterns = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Architectures or cells, such as mobilenet_v2 or mobilenet_v2/s60/int8; all if left out.",
+        autocompletion=_architectures,
+    ),
+]
+Data = Annotated[Path, typer.Option("--data", envvar="KIT_DATA", help="Where data sets are kept.")]
+Archive = Annotated[
+    Path | None, typer.Option("--archive", help="A local CIFAR-10 archive (.tar.gz or .tar.xz) instead of a download.")
+]
+Workers = Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Processes side by side; one a core.")]
+All = Annotated[bool, typer.Option("--all", help="Take the preset's extra architectures too.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Runs = Annotated[Path, typer.Option("--runs", envvar="KIT_RUNS", help="Where runs are kept.")]
+Reports = Annotated[Path, typer.Option("--reports", envvar="KIT_REPORTS", help="Where reports are written.")]
+
+DATA, RUNS, REPORTS = Path("data"), Path("runs"), Path("reports")
