@@ -3,13 +3,16 @@ PYTHON ?= python3.11
 KIT := .venv/bin/kit
 PRESET ?= smoke
 
-.PHONY: reproduce test lint lock clean
+.PHONY: reproduce test e2e lint lock clean
 
 reproduce: .venv/ready            ## the whole study of PRESET, a report at the end
 	$(KIT) reproduce --preset $(PRESET)
 
 test: .venv/ready                 ## all tests that need no engine and no Pi
 	.venv/bin/python -m pytest
+
+e2e: .venv/ready                  ## what needs a Docker engine: images, Compose, the Pi's image under emulation
+	.venv/bin/python -m pytest -rP -o addopts="-q --strict-markers" tests/e2e
 
 lint: .venv/ready
 	.venv/bin/ruff check .

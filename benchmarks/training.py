@@ -19,10 +19,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from machine import machine, spread
 
 BATCH = 64
 
@@ -148,19 +147,6 @@ def fast_side(name: str, images: Any, labels: Any) -> Callable[[int], float]:
         return time.perf_counter() - began
 
     return run
-
-
-def spread(rates: list[float]) -> str:
-    return f"{statistics.median(rates):.0f} ({min(rates):.0f}–{max(rates):.0f})"
-
-
-def machine() -> str:
-    """Processor and cores, for the head of a table."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    widest = next((flag for flag in ("avx512_vnni", "avx512f", "avx2") if flag in flags), "")
-    return f"{os.cpu_count()} cores of {model} {widest}".strip()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,77 @@
+"""The images: small, the same twice, without root, without what the build needed, and described."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Project, copy, run
+
+Records = dict[str, dict[str, Any]]
+
+
+def sent_bytes(tag: str) -> int:
+    """zstd -3 of `docker save`: what goes over the network to a Pi."""
+    save = subprocess.Popen(["docker", "save", tag], stdout=subprocess.PIPE)
+    packed = subprocess.run(["zstd", "-3", "--stdout"], stdin=save.stdout, capture_output=True, check=True)
+    assert save.wait() == 0
+    return len(packed.stdout)
+
+
+@pytest.mark.parametrize(("tag", "limit"), [("kit-pi:arm64-tflite", 30_000_000), ("kit-pi:arm64", 60_000_000)])
+def test_the_pi_image_is_small_to_send(built: Records, tag: str, limit: int) -> None:
+    size = sent_bytes(tag)
+    print(f"{tag}: {size:,} bytes")
+    assert size <= limit
+
+
+def test_the_pi_image_is_the_same_twice_without_cache(project: Project, built: Records) -> None:
+    ids = [project.build("pi", "--no-cache")[0]["id"] for _ in range(2)]
+    print(*ids, sep="\n")
+    assert ids == [built["kit-pi:arm64"]["id"]] * 2
+
+
+def test_the_pi_image_holds_an_agent_and_nothing_else(built: Records, tmp_path: Path) -> None:
+    sbom = built["kit-pi:arm64"]["sbom"]
+    assert sbom["python"] == {"ai-edge-litert": "2.3.0", "numpy": "1.26.4", "tflite-runtime": "2.14.0"}
+    assert sbom["debian"]["python3.11-minimal"].startswith("3.11.")
+    assert "ai-edge-litert" not in built["kit-pi:arm64-tflite"]["sbom"]["python"]
+    program = "import os, sys; print(os.getuid(), sys.version_info[:2], os.listdir('/usr/bin'))"
+    said = run(
+        "docker",
+        "run",
+        "--rm",
+        "--platform=linux/arm64",
+        "--entrypoint=python3",
+        "kit-pi:arm64",
+        "-c",
+        program,
+        cwd=tmp_path,
+    )
+    assert said == "1000 (3, 11) ['python3', 'python3.11']\n"
+
+
+def test_the_training_image_runs_as_no_root_and_keeps_no_certificate(built: Records, tmp_path: Path) -> None:
+    shell = ("docker", "run", "--rm", "--entrypoint=sh", "kit-train", "-c")
+    assert run(*shell, "id -u; ls /run /build 2>/dev/null", cwd=tmp_path, code=None).split() == ["1000", "/run:", "lock"]
+    assert "ca.crt" not in run("docker", "run", "--rm", "--entrypoint=find", "kit-train", "/", "-xdev", "-name", "ca.crt",
+                               cwd=tmp_path, code=None)  # fmt: skip
+    sbom = built["kit-train:latest"]["sbom"]
+    assert sbom["python"]["tensorflow"] == "2.21.0"
+    assert sbom["debian"]["python3"].startswith("3.11.")
+
+
+def test_doctor_and_a_stale_image(project: Project, built: Records, tmp_path: Path) -> None:
+    def found(where: Project) -> dict[str, dict[str, Any]]:
+        return {check["what"]: check for check in json.loads(where.kit("doctor", "--json"))}
+
+    checks = found(project)
+    for what in ("Docker engine", "Docker Buildx", "Docker Compose", "arm64 programs", "image train", "image pi"):
+        assert checks[what]["ok"], checks[what]
+    changed = copy(tmp_path)
+    agent = tmp_path / "kit" / "device" / "agent" / "agent.py"
+    agent.write_text(agent.read_text() + "\n")
+    stale = found(changed)["image pi"]
+    assert not stale["ok"] and "stale" in stale["found"] and stale["remedy"] == "kit build pi"
