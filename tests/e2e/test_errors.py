@@ -42,6 +42,7 @@ def test_wrong_arguments(project: Project, arguments: tuple[str, ...], wrong: st
 
 
 def test_the_agent_says_what_is_wrong(project: Project, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
     (tmp_path / "model.tflite").write_bytes(b"no model")
     for name, wrong in (("gone.tflite", "is not there"), ("model.tflite", "is no model that this interpreter runs")):
         for interpreter in ("litert", "tflite"):

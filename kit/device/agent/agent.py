@@ -7,6 +7,7 @@ line of JSON. Where it cannot, it says why in one line on stderr and ends with 1
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -34,8 +35,8 @@ def interpreter_class(name: str) -> Any:
 
 def load(make: Any, model: Path, threads: int) -> Any:
     """An interpreter that is ready to run `model`."""
-    if not model.is_file():
-        raise Unusable(f"{model} is not there: name a .tflite file")
+    if not os.access(model, os.R_OK):
+        raise Unusable(f"{model} is not there, or may not be read: name a .tflite file")
     try:
         network = make(model_path=str(model), num_threads=threads)
         network.allocate_tensors()
