@@ -30,9 +30,9 @@ ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
         Architecture("mobilenet", "MobileNet", "MobileNet", 3_239_114, 390, False, _TO_UNIT, -1.0),
-        Architecture("mobilenet_v2", "MobileNetV2", "MobileNetV2", 2_270_794, 500, False, _TO_UNIT, -1.0),
+        Architecture("mobilenet_v2", "MobileNetV2", "MobileNetV2", 2_270_794, 780, False, _TO_UNIT, -1.0),
         Architecture("mobilenet_v3_large", "MobileNetV3 Large", "MobileNetV3Large", 4_239_242, 405),
-        Architecture("mobilenet_v3_small", "MobileNetV3 Small", "MobileNetV3Small", 1_540_218, 727),
+        Architecture("mobilenet_v3_small", "MobileNetV3 Small", "MobileNetV3Small", 1_540_218, 1400),
         Architecture("efficientnet_b0", "EfficientNet-B0", "EfficientNetB0", 4_062_381, 317),
         Architecture(
             "mobilenet_v3_large_minimalistic",
