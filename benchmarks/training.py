@@ -1,4 +1,4 @@
-"""Training speed: the kit's step under `fast.kernels()` against a plain `model.fit`, alternated in one process.
+"""Training speed: the kit's step under `fast.kernels()` against a plain `model.fit`, taking turns.
 
     python benchmarks/training.py                        # all architectures, 3 repeats
     python benchmarks/training.py mobilenet_v2 --repeats 7

@@ -28,7 +28,7 @@ class Kit:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=os.environ | {"COLUMNS": "200", "TERM": "dumb"},
-            **options,  # type: ignore[call-overload]
+            **{"preexec_fn": take_ctrl_c} | options,  # type: ignore[call-overload]
         )
 
     def __call__(self, *arguments: str, code: int = 0, **options: object) -> str:
@@ -50,6 +50,11 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     made = Kit(tmp_path_factory.mktemp("smoke"))
     made("reproduce", "--preset", "smoke", *CELLS)
     return made
+
+
+def take_ctrl_c() -> None:
+    """Where the tests run in the background, a shell has told them, and so their children, to ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
