@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kit.errors import KitError
 from kit.pipeline.backend import keras
 from kit.records import store
@@ -39,7 +41,7 @@ def save_weights(model: Any, path: Path) -> None:
     """Write every weight of `model` by its name."""
     from safetensors.numpy import save
 
-    store.write(path, save({weight.name: weight.numpy() for weight in model.weights}))
+    store.write(path, save({weight.name: np.asarray(weight.numpy()) for weight in model.weights}))
 
 
 def load_weights(model: Any, path: Path) -> None:
@@ -57,8 +59,9 @@ def load_weights(model: Any, path: Path) -> None:
 
 def kind(layer: Any, shape: tuple[int, ...]) -> str:
     """What sort of parameter a weight of `layer` is, as tables of achieved sparsity group them."""
-    if len(shape) == 1:
-        return "normalization" if isinstance(layer, keras.layers.BatchNormalization) else "bias"
+    if len(shape) <= 1:
+        normalizing = (keras.layers.BatchNormalization, keras.layers.Normalization)
+        return "normalization" if isinstance(layer, normalizing) else "bias"
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         return "depthwise"
     if isinstance(layer, keras.layers.Dense):
@@ -72,7 +75,7 @@ def count_zeros(model: Any) -> dict[str, dict[str, int]]:
     zeros: Counter[str] = Counter()
     for layer in model.layers:
         for weight in layer.weights:
-            values = weight.numpy()
+            values = np.asarray(weight.numpy())
             group = kind(layer, values.shape)
             parameters[group] += values.size
             zeros[group] += int((values == 0).sum())

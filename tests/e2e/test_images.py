@@ -14,9 +14,9 @@ Records = dict[str, dict[str, Any]]
 
 def sent_bytes(tag: str) -> int:
     """zstd -3 of `docker save`: what goes over the network to a Pi."""
-    save = subprocess.Popen(["docker", "save", tag], stdout=subprocess.PIPE)
-    packed = subprocess.run(["zstd", "-3", "--stdout"], stdin=save.stdout, capture_output=True, check=True)
-    assert save.wait() == 0
+    with subprocess.Popen(["docker", "save", tag], stdout=subprocess.PIPE) as save:
+        packed = subprocess.run(["zstd", "-3", "--stdout"], stdin=save.stdout, capture_output=True, check=True)
+    assert save.returncode == 0
     return len(packed.stdout)
 
 

@@ -29,6 +29,8 @@ def test_architectures_are_the_studys(name: str, parameters: int, tmp_path: Path
     assert model.input_shape == (None, 32, 32, 3)
     assert model.output_shape == (None, 10)
     assert sum(group["parameters"] for group in models.count_zeros(model).values()) == parameters
+    models.save_weights(model, tmp_path / "weights")
+    models.load_weights(model, tmp_path / "weights")
 
 
 def test_what_was_built_before_changes_nothing() -> None:
