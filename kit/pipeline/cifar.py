@@ -76,7 +76,8 @@ def read(archive: Path) -> Data:
         members = _members(archive)
     except (tarfile.TarError, OSError, EOFError, zlib.error, LZMAError) as error:
         raise KitError(
-            f"{archive} cannot be read ({str(error).splitlines()[0]})", "it is damaged or no tar archive; get it again"
+            f"{archive} cannot be read ({str(error).splitlines()[0].rstrip(':')})",
+            "it is damaged or no tar archive; get it again",
         ) from error
     missing = [name for name in (*_TRAIN, _TEST) if name not in members]
     if missing:

@@ -1,10 +1,9 @@
 """What makes training fast on a CPU: other kernels for the same arithmetic, while :func:`kernels` is entered.
 
-TensorFlow spreads single operations over the cores. The maps of these networks are so small (1x1 to 16x16) that the
-second core mostly waits. Here every batch runs as two parts side by side, each operation on one core; only batch
-normalization joins their statistics. So training wants one intra-op thread and two inter-op threads (see
-:func:`set_threads`), and the numbers do not depend on how many cores there are. A 1x1 convolution becomes a matrix
-product, because the gradient of a convolution packs its filter once per image.
+Every batch runs as two parts, which keeps what one part needs in a core's cache and lets two operations run side by side
+where a process has more than one inter-op thread; only batch normalization joins the parts' statistics. A 1x1 convolution
+becomes a matrix product, because the gradient of a convolution packs its filter once per image. The number of parts is
+fixed, so the numbers do not depend on how many cores there are.
 
 Layers keep class, weights and configuration: a model that was trained this way is stored and converted as the plain one.
 """
@@ -37,12 +36,6 @@ _PER_IMAGE = (
 
 Tensor = Any  # tf.Tensor; TensorFlow carries no types
 Call = Callable[..., Tensor]
-
-
-def set_threads(cores: int = PARTS) -> None:
-    """Let each operation run on one core and operations beside each other; before TensorFlow's first operation."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(cores)
 
 
 def _split(batch: Tensor) -> tuple[Tensor, ...]:

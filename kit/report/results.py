@@ -13,12 +13,6 @@ from kit.records.statistics import Accuracy, Spread
 from kit.study.cells import Cell
 
 
-class Memory(Struct, frozen=True):
-    """Growth of the peak RSS by loading and running the model, over fresh processes, in bytes."""
-
-    spread: Spread
-
-
 class Latency(Struct, frozen=True):
     """Latency of single inferences in microseconds, pooled over fresh processes; `origin` is device, host or emulated."""
 
@@ -30,7 +24,10 @@ class Latency(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """All figures of one cell; None where nothing was recorded."""
+    """All figures of one cell; None where nothing was recorded.
+
+    `memory_bytes` is the growth of the peak RSS by loading and running the model, over fresh processes.
+    """
 
     cell: Cell
     weights: dict[str, dict[str, int]] | None = None
@@ -40,7 +37,7 @@ class Result(Struct, frozen=True):
     train: Accuracy | None = None
     contents: dict[str, Any] | None = None
     latency: Latency | None = None
-    memory: Memory | None = None
+    memory_bytes: Spread | None = None
 
     @property
     def parameters(self) -> int | None:
@@ -78,7 +75,7 @@ def _result(run: Run, cell: Cell) -> Result:
         train=statistics.accuracy(evaluate.values["train"]) if evaluate else None,
         contents=evaluate.values["contents"] if evaluate else None,
         latency=_latency(bench) if bench else None,
-        memory=_memory(bench) if bench else None,
+        memory_bytes=_memory_bytes(bench) if bench else None,
     )
 
 
@@ -94,6 +91,6 @@ def _latency(record: Record) -> Latency:
     )
 
 
-def _memory(record: Record) -> Memory:
+def _memory_bytes(record: Record) -> Spread:
     growths = [sample["peak_rss_bytes"] - sample["base_rss_bytes"] for sample in record.values["samples"]]
-    return Memory(statistics.spread(growths))
+    return statistics.spread(growths)

@@ -55,7 +55,7 @@ def _cell_row(r: Result) -> list[str]:
         f"{r.size_bytes / 1000:,.1f}" if r.size_bytes is not None else MISSING,
         f"{r.gzip_bytes / 1000:,.1f}" if r.gzip_bytes is not None else MISSING,
         _latency(r),
-        f"{r.memory.spread.median / 1e6:.2f}" if r.memory else MISSING,
+        f"{r.memory_bytes.median / 1e6:.2f}" if r.memory_bytes else MISSING,
     ]
 
 
@@ -82,9 +82,9 @@ def _note(results: list[Result]) -> str:
             f"Accuracies and loss: all {tested.n:,} test images through the .tflite file; in brackets the Wilson interval."
         )
     parts.append("Sparsity: zeros over all parameters. File sizes in 1,000 bytes; gzip at level 9.")
-    timed = next((r for r in results if r.latency and r.memory), None)
-    if timed and timed.latency and timed.memory:
-        n, m = timed.latency.spread.n, timed.memory.spread.n
+    timed = next((r for r in results if r.latency and r.memory_bytes), None)
+    if timed and timed.latency and timed.memory_bytes:
+        n, m = timed.latency.spread.n, timed.memory_bytes.n
         parts.append(
             f"Latency: median and quartiles of n = {n} single inferences in {timed.latency.processes} fresh processes, one "
             f"thread, {timed.latency.interpreter}, on this {timed.latency.origin}: {timed.latency.device}. Peak memory: "
