@@ -5,10 +5,11 @@
     python benchmarks/training.py --onednn               # both sides with oneDNN's operations
 
 Same network, images, batch size 64 and optimizer (RMSprop, momentum 0.9) on both sides. TensorFlow's thread counts hold
-for a process, so each side has a process of its own; they take turns and never run at once. `fit` has all cores; the kit's
-side has one thread, as it trains, and the kit trains a second network on the second core. The time of `fit` is taken
-from the beginning of its first batch to the end of its last: the pause in which tf.data stops its autotuner (up to as
-long as the training itself) is not counted, which makes `fit` look better than it is.
+for a process, so each side has processes of its own, which take turns. `fit` has all cores. The kit trains with one thread
+and as many networks at once as there are cores: "kit, one" is one such process alone, "kit, all" what all of them do
+together while they run side by side, from the common start to the end of the last. The time of `fit` is taken from the
+beginning of its first batch to the end of its last: the pause in which tf.data stops its autotuner (up to as long as the
+training itself) is not counted, which makes `fit` look better than it is.
 """
 
 from __future__ import annotations
@@ -41,42 +42,54 @@ def main() -> None:
         serve(arguments.serve, arguments.architectures[0], arguments.steps, arguments.onednn)
         return
     print(f"{machine()}; oneDNN {'on' if arguments.onednn else 'off'}")
-    print(f"n = {arguments.repeats} repeats of {arguments.steps} steps: median (minimum–maximum)")
-    print(f"{'':32}{'model.fit, images/s':>26}{'kit, images/s':>26}{'ratio of medians':>18}")
+    print(f"n = {arguments.repeats} repeats of {arguments.steps} steps, images/s: median (minimum–maximum)")
+    print(f"{'':32}{'model.fit':>18}{'kit, one':>20}{'kit, all':>20}{'ratio, one':>12}{'ratio, all':>12}")
     for name in arguments.architectures:
-        fit, fast = measure(name, arguments)
-        ratio = statistics.median(fast) / statistics.median(fit)
-        print(f"{name:32}{spread(fit):>26}{spread(fast):>26}{ratio:>18.2f}", flush=True)
+        fit, one, every = measure(name, arguments)
+        ratios = "".join(f"{statistics.median(side) / statistics.median(fit):>12.2f}" for side in (one, every))
+        print(f"{name:32}{spread(fit):>18}{spread(one):>20}{spread(every):>20}{ratios}", flush=True)
 
 
-def measure(name: str, arguments: argparse.Namespace) -> tuple[list[float], list[float]]:
-    """Images/s of each repeat of both sides."""
+def measure(name: str, arguments: argparse.Namespace) -> tuple[list[float], list[float], list[float]]:
+    """Images/s of each repeat: `fit`, one process of the kit, and one for each core together."""
     options = [name, "--steps", str(arguments.steps), *(["--onednn"] if arguments.onednn else [])]
-    sides = [
-        subprocess.Popen(
-            [sys.executable, __file__, *options, "--serve", side],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for side in ("fit", "fast")
-    ]
-    rates: tuple[list[float], list[float]] = ([], [])
-    for side in sides:
-        assert side.stdout is not None and side.stdout.readline() == "ready\n", "a side did not start"
+    fit = start("fit", options)
+    kit = [start("fast", options) for _ in range(os.cpu_count() or 1)]
+    for process in (fit, *kit):
+        assert process.stdout is not None and process.stdout.readline() == "ready\n", "a side did not start"
+    rates: tuple[list[float], list[float], list[float]] = ([], [], [])
     for _ in range(arguments.repeats):
-        for side, own in zip(sides, rates, strict=True):
-            assert side.stdin is not None and side.stdout is not None
-            print("go", file=side.stdin, flush=True)
-            own.append(float(side.stdout.readline()))
-    for side in sides:
-        side.communicate()
+        for turn, own in zip(([fit], kit[:1], kit), rates, strict=True):
+            own.append(together(turn, arguments.steps * BATCH))
+    for process in (fit, *kit):
+        process.communicate()
     return rates
 
 
+def start(side: str, options: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, __file__, *options, "--serve", side],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def together(processes: list[subprocess.Popen[str]], images: int) -> float:
+    """Images/s of all of them, by the time that the slowest takes."""
+    for process in processes:
+        assert process.stdin is not None
+        print("go", file=process.stdin, flush=True)
+    seconds = []
+    for process in processes:
+        assert process.stdout is not None
+        seconds.append(float(process.stdout.readline()))
+    return len(processes) * images / max(seconds)
+
+
 def serve(side: str, name: str, steps: int, onednn: bool) -> None:
-    """One side: build and warm up, then for each line read train `steps` batches and print images/s."""
+    """One side: build and warm up, then for each line read train `steps` batches and print the seconds."""
     os.environ |= {"TF_USE_LEGACY_KERAS": "1", "TF_ENABLE_ONEDNN_OPTS": str(int(onednn)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     import numpy as np
     import tensorflow  # noqa: F401  reads the variables now; kit.pipeline.backend would turn oneDNN off
@@ -88,7 +101,7 @@ def serve(side: str, name: str, steps: int, onednn: bool) -> None:
     run(2)
     print("ready", flush=True)
     for _ in sys.stdin:
-        print(steps * BATCH / run(steps), flush=True)
+        print(run(steps), flush=True)
 
 
 def plain_side(name: str, images: Any, labels: Any) -> Callable[[int], float]:
