@@ -107,7 +107,7 @@ def operations(folder: Path) -> collections.Counter[str]:
         for plane in space.planes:
             for event in (event for line in plane.lines for event in line.events):
                 name = plane.event_metadata[event.metadata_id].name
-                if ":" in name and "::" not in name:  # an operation is traced as name:kind
+                if ":" in name and "::" not in name and "__inference" not in name:  # an operation is traced as name:kind
                     found[name.rsplit(":", 1)[1]] += event.duration_ps / 1e12
     return found
 

@@ -29,17 +29,17 @@ _TO_UNIT = 1 / 127.5
 ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
-        Architecture("mobilenet", "MobileNet", "MobileNet", 3_239_114, 390, False, _TO_UNIT, -1.0),
-        Architecture("mobilenet_v2", "MobileNetV2", "MobileNetV2", 2_270_794, 780, False, _TO_UNIT, -1.0),
-        Architecture("mobilenet_v3_large", "MobileNetV3 Large", "MobileNetV3Large", 4_239_242, 405),
+        Architecture("mobilenet", "MobileNet", "MobileNet", 3_239_114, 600, False, _TO_UNIT, -1.0),
+        Architecture("mobilenet_v2", "MobileNetV2", "MobileNetV2", 2_270_794, 750, False, _TO_UNIT, -1.0),
+        Architecture("mobilenet_v3_large", "MobileNetV3 Large", "MobileNetV3Large", 4_239_242, 600),
         Architecture("mobilenet_v3_small", "MobileNetV3 Small", "MobileNetV3Small", 1_540_218, 1400),
-        Architecture("efficientnet_b0", "EfficientNet-B0", "EfficientNetB0", 4_062_381, 317),
+        Architecture("efficientnet_b0", "EfficientNet-B0", "EfficientNetB0", 4_062_381, 500),
         Architecture(
             "mobilenet_v3_large_minimalistic",
             "MobileNetV3 Large minimalistic",
             "MobileNetV3Large",
             2_680_498,
-            500,
+            900,
             True,
         ),
         Architecture(
@@ -47,7 +47,7 @@ ARCHITECTURES = {
             "MobileNetV3 Small minimalistic",
             "MobileNetV3Small",
             1_042_098,
-            900,
+            2100,
             True,
         ),
     )
