@@ -37,7 +37,7 @@ RECIPES = {
     "train": Recipe(
         "train",
         ("docker/train.Dockerfile", "docker/sbom.py", "docker/requirements-train.txt", "docker/requirements-build.txt",
-         "pyproject.toml", "kit/**/*.py", "kit/**/*.toml", "kit/**/*.j2"),
+         "pyproject.toml", *(f"kit/**/*.{kind}" for kind in ("py", "toml", "j2", "js", "css", "po"))),
         8_000_000_000,
     ),
     "pi": Recipe(
@@ -99,7 +99,7 @@ def build_all(what: str, platforms: Sequence[str], order: Order, say: Callable[[
         for architecture in wanted or ["arm64" if name == "pi" else engine.native(client)]:
             built.append(build(client, name, architecture, order, say))
     trained = next((image for image in built if image.tag == "kit-train:latest"), None)
-    values = dict(owner())
+    values = dict(owner(order.root))
     if trained:
         values["KIT_BASE_IMAGE"] = trained.base
     if order.ca:
@@ -216,7 +216,8 @@ def set_env(path: Path, values: dict[str, str]) -> None:
     store.write(path, "\n".join([*kept, *(f"{name}={value}" for name, value in values.items()), ""]).encode())
 
 
-def owner() -> Iterator[tuple[str, str]]:
-    """KIT_UID and KIT_GID of the user who called, also through sudo."""
-    yield "KIT_UID", os.environ.get("SUDO_UID", str(os.getuid()))
-    yield "KIT_GID", os.environ.get("SUDO_GID", str(os.getgid()))
+def owner(root: Path) -> Iterator[tuple[str, str]]:
+    """KIT_UID and KIT_GID of the user who called, also through sudo; for root itself, of the one whose checkout this is."""
+    folder = root.stat()
+    yield "KIT_UID", os.environ.get("SUDO_UID", str(os.getuid() or folder.st_uid))
+    yield "KIT_GID", os.environ.get("SUDO_GID", str(os.getgid() or folder.st_gid))
