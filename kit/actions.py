@@ -110,17 +110,20 @@ def preview(
     )
 
 
-def report(folder: Path, target: Path) -> None:
-    """Write a run's report into `target` and show its summary."""
+def report(folders: list[Path], target: Path, language: str = "en") -> None:
+    """Write the report of one or more runs into `target` and show a summary of each."""
     from kit.records.run import open_run
     from kit.report import render, tables
+    from kit.report.language import language as language_of
     from kit.report.results import results
 
-    run = open_run(folder)
-    written = render.write(run, target)
-    cells = tables.summary(results(run))
-    console.show(console.table(cells.headers, cells.rows))
-    console.say(cells.note)
+    spoken = language_of(language)
+    runs = [open_run(folder) for folder in folders]
+    written = render.write(runs, target, spoken)
+    for run in runs:
+        cells = tables.summary(results(run), spoken)
+        console.show(console.table(cells.headers, cells.texts()))
+        console.say(cells.note)
     for path in written:
         console.say(f"written: {path}")
 

@@ -1,0 +1,208 @@
+"""Figures of what a cell costs: bytes and time, and what accuracy they buy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import altair as alt
+
+from kit.report import drawing, notes
+from kit.report.drawing import HEIGHT, WIDTH, Field, Figure, Rows
+from kit.report.figures_accuracy import labels, precisions
+from kit.report.language import Language
+from kit.report.material import Material
+from kit.report.results import Result
+from kit.study.architectures import architecture
+from kit.study.cells import PRECISIONS, Cell
+
+Figures = Callable[[Result], float | None]
+
+
+def by_quantization(material: Material, language: Language) -> Figure | None:
+    """Change of each metric by quantization, in percent of the float32 network's, without pruning."""
+    tr = language.tr
+    data = _quantization_rows(material.results, language)
+    if not data:
+        return None
+    fields = {
+        "metric": Field(tr("metric")),
+        "architecture": Field(tr("architecture")),
+        "precision": Field(tr("precision")),
+        "before": Field("float32", ",.4f"),
+        "after": Field(tr("quantized"), ",.4f"),
+        "change": Field(tr("change"), "+.1%"),
+    }
+    present = [precision for precision in precisions(material.results) if precision != "float32"]
+    title = tr("Change of each metric by quantization, without pruning")
+    caption = " ".join(
+        (
+            tr("In percent of the float32 network's value."),
+            notes.accuracy(material.results, language),
+            notes.latency(material.results, language),
+            notes.memory(material.results, language),
+        )
+    )
+    chart = _change_bars(fields, present, labels(material.results), list(dict.fromkeys(row["metric"] for row in data)))
+    return drawing.figure("quantization", chart, title, caption, data, fields)
+
+
+def _quantization_rows(results: list[Result], language: Language) -> Rows:
+    tr = language.tr
+    metrics: dict[str, Figures] = {
+        tr("top-1"): lambda r: r.test.top1 if r.test else None,
+        tr("file size, kB"): lambda r: _kilobytes(r.size_bytes),
+        tr("gzip size, kB"): lambda r: _kilobytes(r.gzip_bytes),
+        tr("peak memory, MB"): lambda r: r.memory_bytes.median / 1e6 if r.memory_bytes else None,
+        tr("latency, µs"): lambda r: r.latency.spread.median if r.latency else None,
+    }
+    found = {r.cell: r for r in results}
+    rows: Rows = []
+    for metric, value in metrics.items():
+        for cell, quantized in found.items():
+            base = found.get(Cell(cell.architecture, 0, "float32"))
+            if base is None or cell.sparsity or cell.precision == "float32":
+                continue
+            before, after = value(base), value(quantized)
+            if before is None or after is None or not before:
+                continue
+            rows.append(
+                {
+                    "metric": metric,
+                    "architecture": architecture(cell.architecture).label,
+                    "precision": cell.precision,
+                    "before": before,
+                    "after": after,
+                    "change": after / before - 1,
+                }
+            )
+    return rows
+
+
+def _kilobytes(size_bytes: int | None) -> float | None:
+    return None if size_bytes is None else size_bytes / 1000
+
+
+def _change_bars(fields: dict[str, Field], present: list[str], names: list[str], metrics: list[str]) -> Any:
+    base = alt.Chart().encode(
+        x=alt.X("change:Q", title=fields["change"].header, axis=alt.Axis(format="+.0%", tickCount=3)),
+        y=alt.Y("architecture:N", sort=names, title=None, axis=alt.Axis(grid=False)),
+        yOffset=alt.YOffset("precision:N", scale=alt.Scale(domain=present, paddingInner=0.2)),
+    )
+    bar = base.mark_bar().encode(
+        color=drawing.colour("precision", fields["precision"].header, present, list(PRECISIONS)),
+        tooltip=drawing.tooltip(fields),
+    )
+    zero = alt.Chart().mark_rule(opacity=0.5, color=drawing.GREY).encode(x=alt.datum(0))
+    layered = alt.layer(bar, zero).properties(width=WIDTH - 60, height=alt.Step(18))
+    return drawing.facets(layered, "metric", metrics)
+
+
+def gzip_by_sparsity(material: Material, language: Language) -> Figure | None:
+    """Size after gzip against the sparsity that was reached, one line for each precision."""
+    packed = [r for r in material.results if r.gzip_bytes is not None and r.achieved_sparsity is not None]
+    if not packed:
+        return None
+    tr = language.tr
+    fields = {
+        "architecture": Field(tr("architecture")),
+        "precision": Field(tr("precision")),
+        "sparsity": Field(tr("achieved sparsity"), ".4f"),
+        "gzip_kb": Field(tr("gzip size, kB"), ",.1f"),
+        "file_kb": Field(tr("file size, kB"), ",.1f"),
+    }
+    data: Rows = [
+        {
+            "architecture": architecture(r.cell.architecture).label,
+            "precision": r.cell.precision,
+            "sparsity": r.achieved_sparsity,
+            "gzip_kb": _kilobytes(r.gzip_bytes),
+            "file_kb": _kilobytes(r.size_bytes),
+        }
+        for r in packed
+    ]
+    title = tr("Size after gzip against achieved sparsity")
+    chart = drawing.facets(_size_lines(fields, precisions(packed)), "architecture", labels(packed))
+    return drawing.figure("gzip-by-sparsity", chart, title, notes.sizes(language), data, fields)
+
+
+def _size_lines(fields: dict[str, Field], present: list[str]) -> Any:
+    title, order = fields["precision"].header, list(PRECISIONS)
+    base = alt.Chart().encode(
+        x=alt.X("sparsity:Q", title=fields["sparsity"].header, axis=alt.Axis(format="%", tickCount=4)),
+        y=alt.Y("gzip_kb:Q", title=fields["gzip_kb"].header, axis=alt.Axis(format=",.0f", tickCount=5)),
+        color=drawing.colour("precision", title, present, order),
+    )
+    line = base.mark_line(strokeWidth=1.5)
+    point = base.mark_point(filled=True, size=45, opacity=1).encode(
+        shape=drawing.shape("precision", title, present, order), tooltip=drawing.tooltip(fields)
+    )
+    return alt.layer(line, point).properties(width=WIDTH, height=HEIGHT)
+
+
+def latencies(material: Material, language: Language) -> Figure | None:
+    """Raw latencies of single inferences, thinned out to the same quantiles in each process."""
+    tr = language.tr
+    fields = {
+        "architecture": Field(tr("architecture")),
+        "cell": Field(tr("sparsity")),
+        "precision": Field(tr("precision")),
+        "process": Field(tr("process"), ".0f"),
+        "latency_us": Field(tr("latency, µs"), ",.1f"),
+    }
+    data = _samples(material)
+    if not data:
+        return None
+    present = precisions(material.results)
+    tick = (
+        alt.Chart()
+        .mark_tick(thickness=1, opacity=0.5)
+        .encode(
+            x=alt.X(
+                "latency_us:Q",
+                title=fields["latency_us"].header,
+                scale=alt.Scale(type="log", nice=False, padding=8),
+                axis=alt.Axis(format=",.0f", tickCount=3),
+            ),
+            y=alt.Y("cell:N", title=fields["cell"].header, axis=alt.Axis(grid=False)),
+            yOffset=alt.YOffset("precision:N", scale=alt.Scale(domain=present)),
+            color=drawing.colour("precision", fields["precision"].header, present, list(PRECISIONS)),
+            tooltip=drawing.tooltip(fields),
+        )
+        .properties(width=WIDTH, height=alt.Step(10))
+    )
+    chart = drawing.facets(tick, "architecture", labels(material.results), x="independent")
+    title = tr("Latencies of single inferences, by cell")
+    caption = tr("Each line is one inference; of each process {kept} of all, at even ranks.", kept=_KEPT)
+    return drawing.figure("latencies", chart, title, f"{caption} {notes.latency(material.results, language)}", data, fields)
+
+
+_KEPT = 9
+
+
+def _samples(material: Material) -> Rows:
+    return [
+        {
+            "architecture": architecture(cell.architecture).label,
+            "cell": f"{cell.sparsity} %",
+            "precision": cell.precision,
+            "process": process,
+            "latency_us": nanoseconds / 1000,
+        }
+        for cell, samples in _benched(material)
+        for process, sample in enumerate(samples, 1)
+        for nanoseconds in thinned(sample["latency_ns"])
+    ]
+
+
+def _benched(material: Material) -> list[tuple[Cell, list[dict[str, Any]]]]:
+    cells = {cell.name: cell for cell in material.run.preset.cells()}
+    return [(cells[source.record.cell], source.record.values["samples"]) for source in material.of("bench")]
+
+
+def thinned(values: list[float], kept: int = _KEPT) -> list[float]:
+    """At most `kept` of the values, sorted: the smallest, the largest, and those at even ranks between."""
+    ordered = sorted(values)
+    if len(ordered) <= kept:
+        return ordered
+    return [ordered[round(index * (len(ordered) - 1) / (kept - 1))] for index in range(kept)]

@@ -1,0 +1,58 @@
+"""What a report is made of: a run's records, read once, with the file and the hash of each."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from msgspec import Struct
+
+from kit.errors import KitError
+from kit.records import record as records
+from kit.records.record import Record
+from kit.records.run import Run
+from kit.report.results import Result, results
+
+
+class Source(Struct, frozen=True):
+    """A record, and the file that it is in: `path` in the run, `sha256` of its bytes."""
+
+    path: str
+    sha256: str
+    record: Record
+
+
+class Material(Struct, frozen=True):
+    """All that one run gives to a report."""
+
+    run: Run
+    results: list[Result]
+    sources: list[Source]
+
+    def of(self, *stages: str) -> list[Source]:
+        """The records of these stages, in the order of the preset's cells."""
+        order = {name: index for index, name in enumerate(self._names())}
+        chosen = [source for source in self.sources if source.record.stage in stages and source.record.cell in order]
+        return sorted(chosen, key=lambda source: (order[source.record.cell], source.path))
+
+    def _names(self) -> list[str]:
+        """Variants and cells of the preset."""
+        cells = self.run.preset.cells()
+        return list(dict.fromkeys([name for cell in cells for name in (cell.variant.name, cell.name)]))
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of the cells that lack a figure."""
+        return [r.cell.name for r in self.results if not all((r.weights, r.size_bytes, r.test, r.latency))]
+
+
+def gather(run: Run) -> Material:
+    """Read all records of `run`. Raises KitError where there are no results."""
+    found = results(run)
+    if not any(result.weights or result.size_bytes for result in found):
+        raise KitError(f"{run.folder} has no results yet", "run `kit reproduce` first")
+    return Material(run, found, [_source(run, path) for path in sorted(run.folder.glob("*/s[0-9][0-9]/**/*.json"))])
+
+
+def _source(run: Run, path: Path) -> Source:
+    return Source(run.relative(path), hashlib.sha256(path.read_bytes()).hexdigest(), records.read(path))
