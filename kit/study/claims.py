@@ -15,8 +15,8 @@ Need = Literal["accuracy", "bench", "sizes"]
 class Claim(Struct, frozen=True, forbid_unknown_fields=True):
     """One claim. `statement` and `decided_by` have a text for each language: `en` and `de`.
 
-    `needs` says what a run must have measured. `subjects` are the architectures that the claim is about: without one of
-    these there is nothing to decide. Empty: it is about all of the study's architectures.
+    `needs` says without what nothing of it can be decided. `subjects` are the architectures that the claim is about: where
+    one of these is missing there is nothing to decide. Empty: it is about all of the study's architectures.
     """
 
     number: int
