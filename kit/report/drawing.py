@@ -49,7 +49,7 @@ class Figure(Struct, frozen=True):
 
 def figure(key: str, chart: Any, title: str, caption: str, data: Rows, fields: dict[str, Field]) -> Figure:
     """A figure of an Altair chart over `data`."""
-    chart = chart.properties(data=alt.Data(values=data), description=title)
+    chart = chart.properties(data=alt.InlineData(values=data), description=title)
     return Figure(key, title, caption, chart.configure(**_config()).to_dict(), data, fields)
 
 
@@ -79,7 +79,7 @@ def facets(chart: Any, name: str, order: list[str], columns: int = COLUMNS, **re
     """The chart once for each value of the field `name`, side by side; `figure` gives it the data."""
     header = alt.Header(title=None, labelFontSize=12, labelFontWeight="bold")
     facet = alt.Facet(f"{name}:N", sort=order, header=header)
-    made = chart.facet(data=alt.Data(values=[]), facet=facet, columns=min(columns, len(order)))
+    made = chart.facet(data=alt.InlineData(values=[]), facet=facet, columns=min(columns, len(order)))
     return made.resolve_scale(**resolve) if resolve else made
 
 

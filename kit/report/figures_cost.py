@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import altair as alt
@@ -183,24 +183,20 @@ _KEPT = 9
 def _samples(material: Material) -> Rows:
     return [
         {
-            "architecture": architecture(cell.architecture).label,
-            "cell": f"{cell.sparsity} %",
-            "precision": cell.precision,
+            "architecture": architecture(r.cell.architecture).label,
+            "cell": f"{r.cell.sparsity} %",
+            "precision": r.cell.precision,
             "process": process,
-            "latency_us": nanoseconds / 1000,
+            "latency_us": latency_us,
         }
-        for cell, samples in _benched(material)
-        for process, sample in enumerate(samples, 1)
-        for nanoseconds in thinned(sample["latency_ns"])
+        for r in material.results
+        if r.latency
+        for process, samples_us in enumerate(r.latency.processes_us, 1)
+        for latency_us in thinned(samples_us)
     ]
 
 
-def _benched(material: Material) -> list[tuple[Cell, list[dict[str, Any]]]]:
-    cells = {cell.name: cell for cell in material.run.preset.cells()}
-    return [(cells[source.record.cell], source.record.values["samples"]) for source in material.of("bench")]
-
-
-def thinned(values: list[float], kept: int = _KEPT) -> list[float]:
+def thinned(values: Sequence[float], kept: int = _KEPT) -> list[float]:
     """At most `kept` of the values, sorted: the smallest, the largest, and those at even ranks between."""
     ordered = sorted(values)
     if len(ordered) <= kept:

@@ -11,7 +11,10 @@ from kit.errors import KitError
 from kit.records import record as records
 from kit.records.record import Record
 from kit.records.run import Run
+from kit.report.decide import decide
+from kit.report.ground import Ground
 from kit.report.results import Result, results
+from kit.report.verdict import Verdict
 
 
 class Source(Struct, frozen=True):
@@ -28,6 +31,7 @@ class Material(Struct, frozen=True):
     run: Run
     results: list[Result]
     sources: list[Source]
+    verdicts: list[Verdict]
 
     def of(self, *stages: str) -> list[Source]:
         """The records of these stages, in the order of the preset's cells."""
@@ -51,7 +55,8 @@ def gather(run: Run) -> Material:
     found = results(run)
     if not any(result.weights or result.size_bytes for result in found):
         raise KitError(f"{run.folder} has no results yet", "run `kit reproduce` first")
-    return Material(run, found, [_source(run, path) for path in sorted(run.folder.glob("*/s[0-9][0-9]/**/*.json"))])
+    sources = [_source(run, path) for path in sorted(run.folder.glob("*/s[0-9][0-9]/**/*.json"))]
+    return Material(run, found, sources, decide(run, Ground(run, found)))
 
 
 def _source(run: Run, path: Path) -> Source:

@@ -25,13 +25,17 @@ def sizes(language: Language) -> str:
 def latency(results: list[Result], language: Language) -> str:
     """Of latencies: one sentence for each place and way of measuring."""
     measured = dict.fromkeys(_conditions(r.latency) for r in results if r.latency)
-    return " ".join(
-        language.tr(
-            "Latency: n = {n} single inferences in {processes} fresh processes, one thread, {interpreter}, on {origin}: "
-            "{device}.",
-            n=n, processes=processes, interpreter=interpreter, origin=origin_name(origin, language), device=device,
-        )
-        for n, processes, interpreter, origin, device in measured
+    return " ".join(_how_measured(*conditions, language=language) for conditions in measured)
+
+
+def _how_measured(
+    n: int, processes: int, threads: int, interpreter: str, origin: str, device: str, language: Language
+) -> str:
+    return language.tr(
+        "Latency: n = {n} single inferences in {processes} fresh processes, number of threads: {threads}, {interpreter}, on "
+        "{origin}: {device}.",
+        n=n, processes=processes, threads=threads, interpreter=interpreter, origin=origin_name(origin, language),
+        device=device,
     )  # fmt: skip
 
 
@@ -55,5 +59,5 @@ def origin_name(origin: str, language: Language) -> str:
     return names.get(origin, origin)
 
 
-def _conditions(latency: Latency) -> tuple[int, int, str, str, str]:
-    return latency.spread.n, latency.processes, latency.interpreter, latency.origin, latency.device
+def _conditions(latency: Latency) -> tuple[int, int, int, str, str, str]:
+    return latency.spread.n, latency.processes, latency.threads, latency.interpreter, latency.origin, latency.device

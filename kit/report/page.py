@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kit.records import image
 from kit.report import figures, protocol, tables
+from kit.report.answers import Answer, answer, tally
 from kit.report.drawing import Figure, svg
 from kit.report.language import Language
 from kit.report.material import Material, Source
@@ -45,6 +46,8 @@ class Section(Struct, frozen=True):
     material: Material
     weaknesses: list[str]
     differences: list[str]
+    tally: list[tuple[str, str, int]]
+    answers: list[Answer]
     tables: list[Table]
     figures: list[Drawn]
     missing_figures: list[str]
@@ -66,6 +69,8 @@ def section(material: Material, folder: Path, prefix: str, language: Language) -
         material=material,
         weaknesses=protocol.weaknesses(run.preset, language),
         differences=protocol.differences(run.preset, language),
+        tally=tally(material.verdicts, language),
+        answers=[answer(verdict, language) for verdict in material.verdicts],
         tables=all_tables(material, language),
         figures=[Drawn(figure, svg(figure, language), f"figures/{prefix}{figure.key}.svg") for figure in drawn],
         missing_figures=missing,

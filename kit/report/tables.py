@@ -55,8 +55,8 @@ class Table(Struct, frozen=True):
 class Numbers:
     """Writes one cell's figures: each with the record that it comes from."""
 
-    def __init__(self, cell: Cell, language: Language) -> None:
-        self._cell, self._language = cell, language
+    def __init__(self, cell: Cell, language: Language, bench: str = "") -> None:
+        self._cell, self._language, self._bench = cell, language, bench
 
     def __call__(self, number: float | None, spec: str, stage: str, around: str = "") -> Value:
         """`number` by `spec`, then ` ` and the text `around` it; a dash where there is none."""
@@ -69,7 +69,7 @@ class Numbers:
         """The path of a stage's record; `weights` are those of the training or, where there is one, the pruning."""
         if stage == "weights":
             return f"{self._cell.variant.name}/{'prune' if self._cell.sparsity else 'train'}.json"
-        return f"{self._cell.name}/{stage}.json"
+        return self._bench if stage == "bench" else f"{self._cell.name}/{stage}.json"
 
 
 def cells(results: list[Result], language: Language) -> Table:
@@ -102,21 +102,21 @@ def summary(results: list[Result], language: Language) -> Table:
 
 
 def _cell_row(r: Result, language: Language) -> Row:
-    write = Numbers(r.cell, language)
     test, latency = r.test, r.latency
+    write = Numbers(r.cell, language, latency.record if latency else "")
     values = [
         Value(r.cell.name),
         write(r.parameters, ",d", "weights"),
         write(r.nonzero, ",d", "weights"),
         write(r.achieved_sparsity, ".4f", "weights"),
-        write(test and test.top1, ".4f", "evaluate", _interval(r, language)),
-        write(test and test.top3, ".4f", "evaluate"),
-        write(test and test.loss, ".3f", "evaluate"),
-        write(r.train and r.train.top1, ".4f", "evaluate"),
+        write(test.top1 if test else None, ".4f", "evaluate", _interval(r, language)),
+        write(test.top3 if test else None, ".4f", "evaluate"),
+        write(test.loss if test else None, ".3f", "evaluate"),
+        write(r.train.top1 if r.train else None, ".4f", "evaluate"),
         write(_thousands(r.size_bytes), ",.1f", "convert"),
         write(_thousands(r.gzip_bytes), ",.1f", "convert"),
-        write(latency and latency.spread.median, ",.0f", "bench", _quartiles(r, language)),
-        write(r.memory_bytes and r.memory_bytes.median / 1e6, ".2f", "bench"),
+        write(latency.spread.median if latency else None, ",.0f", "bench", _quartiles(r, language)),
+        write(r.memory_bytes.median / 1e6 if r.memory_bytes else None, ".2f", "bench"),
     ]
     return Row(values, r.cell)
 
@@ -129,17 +129,17 @@ def _interval(r: Result, language: Language) -> str:
     if r.test is None:
         return ""
     low, high = wilson(round(r.test.top1 * r.test.n), r.test.n)
-    return _brackets(low, high, ".3f", language)
+    return brackets(low, high, ".3f", language)
 
 
 def _quartiles(r: Result, language: Language) -> str:
     if r.latency is None:
         return ""
     mark = language.tr("(emulated)") if r.latency.origin == "emulated" else ""
-    return f"{_brackets(r.latency.spread.lower, r.latency.spread.upper, ',.0f', language)} {mark}".strip()
+    return f"{brackets(r.latency.spread.lower, r.latency.spread.upper, ',.0f', language)} {mark}".strip()
 
 
-def _brackets(low: float, high: float, spec: str, language: Language) -> str:
+def brackets(low: float, high: float, spec: str, language: Language) -> str:
     """An interval; where the comma is a decimal sign, a semicolon parts its ends."""
     between = "; " if language.number(0.5, ".1f") != "0.5" else ", "
     return f"[{language.number(low, spec)}{between}{language.number(high, spec)}]"
