@@ -130,8 +130,12 @@ def resampled(processes: Sequence[Sequence[float]], seed: str) -> Array:
 
     The hierarchical bootstrap that T. Kalibera and R. Jones ask for (Rigorous benchmarking in reasonable time, ISMM 2013).
     The median of m draws from m sorted values is the value at a rank that follows a Beta distribution (order statistics of
-    uniform ranks), so it is drawn as such. `seed` is any text; the same one gives the same draws.
+    uniform ranks), so it is drawn as such. P processes make draws too narrow by sqrt((P - 1) / P); that is undone (T.
+    Hesterberg, The American Statistician 69, 2015, on narrowness bias). One process says nothing of the next: NaN.
+    `seed` is any text; the same one gives the same draws.
     """
+    if len(processes) == 1:
+        return np.full(RESAMPLES, np.nan)
     generator = np.random.default_rng(zlib.crc32(seed.encode()))
     ordered = [np.sort(np.asarray(values, float)) for values in processes]
     chosen = generator.integers(len(ordered), size=(RESAMPLES, len(ordered)))
@@ -141,8 +145,9 @@ def resampled(processes: Sequence[Sequence[float]], seed: str) -> Array:
         half = (len(values) + 1) / 2
         ranks = (generator.beta(half, half, size=int(where.sum())) * len(values)).astype(int)
         drawn[where] = values[ranks]
-    means: Array = drawn.mean(axis=1)
-    return means
+    means, middle = drawn.mean(axis=1), centre(processes)
+    widened: Array = middle + (means - middle) * math.sqrt(len(processes) / (len(processes) - 1))
+    return widened
 
 
 def centre(processes: Sequence[Sequence[float]]) -> float:
@@ -151,8 +156,13 @@ def centre(processes: Sequence[Sequence[float]]) -> float:
 
 
 def ratio(first: tuple[float, Array], second: tuple[float, Array], n: int, bound: float = 1.0) -> Estimate:
-    """first / second, each a figure and its draws, with the percentile interval; tested at `bound` by the draws."""
+    """first / second, each a figure and its draws, with the percentile interval; tested at `bound` by the draws.
+
+    NaN draws tell nothing: no interval, and p-values of 1.
+    """
     draws = first[1] / second[1]
+    if np.isnan(draws).any():
+        return Estimate(first[0] / second[0], math.nan, math.nan, n, 1.0, 1.0)
     low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2])
     return Estimate(first[0] / second[0], float(low), float(high), n, *_beyond(draws, bound))
 

@@ -111,11 +111,14 @@ def results(run: Run) -> list[Result]:
 def preferred_series(results: list[Result]) -> Series | None:
     """The series that latencies of different cells are compared in: never emulated, never one that is not valid.
 
-    A device comes before a host and a Pi 4, the study's, before other devices; then the series with more cells.
+    Several processes come before one, which tells no spread; a device before a host; a Pi 4, the study's, before other
+    devices; then the series with more cells.
     """
     usable = [one for r in results for one in r.latencies if one.is_valid and one.origin in ("device", "host")]
     cells = Counter(one.series for one in usable)
-    ranked = sorted(usable, key=lambda one: (_preference(one)[:3], -cells[one.series], _preference(one), one.series))
+    ranked = sorted(
+        usable, key=lambda one: (one.processes < 2, _preference(one)[:3], -cells[one.series], _preference(one), one.series)
+    )
     return ranked[0].series if ranked else None
 
 
