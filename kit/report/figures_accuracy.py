@@ -9,12 +9,14 @@ import altair as alt
 from kit.records.statistics import wilson
 from kit.report import drawing, notes
 from kit.report.drawing import HEIGHT, WIDTH, Field, Figure, Rows
+from kit.report.ground import STUDIED_DATASET
 from kit.report.language import Language
 from kit.report.material import Material
 from kit.report.results import Result
 from kit.study.architectures import architecture
 from kit.study.cells import PRECISIONS, Cell
 from kit.study.datasets import dataset
+from kit.study.published import published
 
 
 def labels(results: list[Result]) -> list[str]:
@@ -40,27 +42,39 @@ def by_sparsity(material: Material, language: Language) -> Figure | None:
         "top1": Field(tr("top-1"), ".4f"),
         "low": Field(tr("interval from"), ".4f"),
         "high": Field(tr("to"), ".4f"),
+        "source": Field(tr("source")),
     }
-    data = [_accuracy_row(r) for r in tested]
-    chart = drawing.facets(_accuracy_lines(fields, precisions(tested)), "architecture", labels(tested))
+    data = [row for r in tested for row in _accuracy_rows(r, material, language)]
+    chart = drawing.facets(_accuracy_lines(fields, precisions(tested), tr("this run")), "architecture", labels(tested))
     title = tr("Top-1 accuracy against achieved sparsity, by architecture and precision")
-    return drawing.figure("top1-by-sparsity", chart, title, notes.accuracy(tested, language), data, fields)
+    caption = notes.accuracy(tested, language) + notes.diamonds(len(data) > len(tested), language)
+    return drawing.figure("top1-by-sparsity", chart, title, caption, data, fields)
 
 
-def _accuracy_row(r: Result) -> dict[str, Any]:
+def _accuracy_rows(r: Result, material: Material, language: Language) -> Rows:
+    """The cell's own accuracy and, where the study published one for it on the same images, that."""
     assert r.test is not None
-    low, high = wilson(round(r.test.top1 * r.test.n), r.test.n)
+    own = _accuracy_row(r, r.test.top1, r.test.n, language.tr("this run"))
+    theirs = published().of(r.cell)
+    if theirs is None or material.run.preset.dataset != STUDIED_DATASET:
+        return [own]
+    return [own, _accuracy_row(r, theirs.top1, published().test_images, language.tr("published"))]
+
+
+def _accuracy_row(r: Result, top1: float, n: int, source: str) -> dict[str, Any]:
+    low, high = wilson(round(top1 * n), n)
     return {
         "architecture": architecture(r.cell.architecture).label,
         "precision": r.cell.precision,
         "sparsity": r.achieved_sparsity,
-        "top1": r.test.top1,
+        "top1": top1,
         "low": low,
         "high": high,
+        "source": source,
     }
 
 
-def _accuracy_lines(fields: dict[str, Field], present: list[str]) -> Any:
+def _accuracy_lines(fields: dict[str, Field], present: list[str], own: str) -> Any:
     title, order = fields["precision"].header, list(PRECISIONS)
     base = alt.Chart().encode(
         x=alt.X("sparsity:Q", title=fields["sparsity"].header, axis=alt.Axis(format="%", tickCount=4)),
@@ -68,13 +82,19 @@ def _accuracy_lines(fields: dict[str, Field], present: list[str]) -> Any:
     )
     y: dict[str, Any] = {"title": fields["top1"].header, "axis": alt.Axis(format="%", tickCount=5)}
     interval = base.mark_rule(opacity=0.6).encode(y=alt.Y("low:Q", **y), y2="high:Q")
-    line = base.mark_line(strokeWidth=1.5).encode(y=alt.Y("top1:Q", **y))
-    point = base.mark_point(filled=True, size=45, opacity=1).encode(
-        y=alt.Y("top1:Q", **y),
-        shape=drawing.shape("precision", title, present, order),
-        tooltip=drawing.tooltip(fields),
+    line = base.transform_filter(alt.datum.source == own).mark_line(strokeWidth=1.5).encode(y=alt.Y("top1:Q", **y))
+    theirs = base.transform_filter(alt.datum.source != own).mark_point(shape="diamond", size=110, strokeWidth=1.5, opacity=1)
+    theirs = theirs.encode(y=alt.Y("top1:Q", **y), tooltip=drawing.tooltip(fields))
+    point = (
+        base.transform_filter(alt.datum.source == own)
+        .mark_point(filled=True, size=45, opacity=1)
+        .encode(
+            y=alt.Y("top1:Q", **y),
+            shape=drawing.shape("precision", title, present, order),
+            tooltip=drawing.tooltip(fields),
+        )
     )
-    return alt.layer(interval, line, point).properties(width=WIDTH, height=HEIGHT)
+    return alt.layer(interval, line, theirs, point).properties(width=WIDTH, height=HEIGHT)
 
 
 def by_class(material: Material, language: Language) -> Figure | None:

@@ -15,6 +15,8 @@ from kit.report.material import Material
 from kit.report.results import Result
 from kit.study.architectures import architecture
 from kit.study.cells import PRECISIONS, Cell
+from kit.study.published import Figures as Published
+from kit.study.published import published
 
 Figures = Callable[[Result], float | None]
 
@@ -32,6 +34,7 @@ def by_quantization(material: Material, language: Language) -> Figure | None:
         "before": Field("float32", ",.4f"),
         "after": Field(tr("quantized"), ",.4f"),
         "change": Field(tr("change"), "+.1%"),
+        "source": Field(tr("source")),
     }
     present = [precision for precision in precisions(material.results) if precision != "float32"]
     title = tr("Change of each metric by quantization, without pruning")
@@ -43,58 +46,84 @@ def by_quantization(material: Material, language: Language) -> Figure | None:
             notes.memory(material.results, language),
         )
     )
-    chart = _change_bars(fields, present, labels(material.results), list(dict.fromkeys(row["metric"] for row in data)))
+    caption += notes.diamonds(any(row["source"] != tr("this run") for row in data), language)
+    chart = _change_bars(
+        fields, present, labels(material.results), list(dict.fromkeys(row["metric"] for row in data)), tr("this run")
+    )
     return drawing.figure("quantization", chart, title, caption, data, fields)
 
 
 def _quantization_rows(results: list[Result], language: Language) -> Rows:
+    """Each metric's change in this run and, for the metrics that it has, in the study."""
     tr = language.tr
-    metrics: dict[str, Figures] = {
-        tr("top-1"): lambda r: r.test.top1 if r.test else None,
-        tr("file size, kB"): lambda r: _kilobytes(r.size_bytes),
-        tr("gzip size, kB"): lambda r: _kilobytes(r.gzip_bytes),
-        tr("peak memory, MB"): lambda r: r.memory_bytes.median / 1e6 if r.memory_bytes else None,
-        tr("latency, µs"): lambda r: r.latency.spread.median if r.latency else None,
+    metrics: dict[str, tuple[Figures, Callable[[Published], float] | None]] = {
+        tr("top-1"): (lambda r: r.test.top1 if r.test else None, lambda study: study.top1),
+        tr("file size, kB"): (lambda r: _kilobytes(r.size_bytes), lambda study: study.file_mb * 1000),
+        tr("gzip size, kB"): (lambda r: _kilobytes(r.gzip_bytes), None),
+        tr("peak memory, MB"): (
+            lambda r: r.memory_bytes.median / 1e6 if r.memory_bytes else None,
+            lambda study: study.memory_mib * 2**20 / 1e6,
+        ),
+        tr("latency, µs"): (lambda r: r.latency.spread.median if r.latency else None, lambda study: study.latency_us),
     }
     found = {r.cell: r for r in results}
+    pairs = [
+        (found[base], r)
+        for r in results
+        for base in [Cell(r.cell.architecture, 0, "float32")]
+        if base in found and not r.cell.sparsity and r.cell.precision != "float32"
+    ]
     rows: Rows = []
-    for metric, value in metrics.items():
-        for cell, quantized in found.items():
-            base = found.get(Cell(cell.architecture, 0, "float32"))
-            if base is None or cell.sparsity or cell.precision == "float32":
-                continue
-            before, after = value(base), value(quantized)
-            if before is None or after is None or not before:
-                continue
-            rows.append(
-                {
-                    "metric": metric,
-                    "architecture": architecture(cell.architecture).label,
-                    "precision": cell.precision,
-                    "before": before,
-                    "after": after,
-                    "change": after / before - 1,
-                }
-            )
+    for metric, (own, theirs) in metrics.items():
+        for base, quantized in pairs:
+            values = own(base), own(quantized)
+            study = published().of(base.cell), published().of(quantized.cell)
+            rows += _change_row(metric, quantized.cell, values, tr("this run"))
+            if rows and theirs and study[0] and study[1] and None not in values:
+                rows += _change_row(metric, quantized.cell, (theirs(study[0]), theirs(study[1])), tr("published"))
     return rows
+
+
+def _change_row(metric: str, cell: Cell, values: tuple[float | None, float | None], source: str) -> Rows:
+    before, after = values
+    if not before or after is None:
+        return []
+    row = {
+        "metric": metric,
+        "architecture": architecture(cell.architecture).label,
+        "precision": cell.precision,
+        "before": before,
+        "after": after,
+        "change": after / before - 1,
+        "source": source,
+    }
+    return [row]
 
 
 def _kilobytes(size_bytes: int | None) -> float | None:
     return None if size_bytes is None else size_bytes / 1000
 
 
-def _change_bars(fields: dict[str, Field], present: list[str], names: list[str], metrics: list[str]) -> Any:
+def _change_bars(fields: dict[str, Field], present: list[str], names: list[str], metrics: list[str], own: str) -> Any:
     base = alt.Chart().encode(
         x=alt.X("change:Q", title=fields["change"].header, axis=alt.Axis(format="+.0%", tickCount=3)),
         y=alt.Y("architecture:N", sort=names, title=None, axis=alt.Axis(grid=False)),
         yOffset=alt.YOffset("precision:N", scale=alt.Scale(domain=present, paddingInner=0.2)),
     )
-    bar = base.mark_bar().encode(
-        color=drawing.colour("precision", fields["precision"].header, present, list(PRECISIONS)),
-        tooltip=drawing.tooltip(fields),
+    theirs = base.transform_filter(alt.datum.source != own).mark_point(
+        shape="diamond", size=70, color="currentColor", opacity=1
+    )
+    theirs = theirs.encode(tooltip=drawing.tooltip(fields))
+    bar = (
+        base.transform_filter(alt.datum.source == own)
+        .mark_bar()
+        .encode(
+            color=drawing.colour("precision", fields["precision"].header, present, list(PRECISIONS)),
+            tooltip=drawing.tooltip(fields),
+        )
     )
     zero = alt.Chart().mark_rule(opacity=0.5, color=drawing.GREY).encode(x=alt.datum(0))
-    layered = alt.layer(bar, zero).properties(width=WIDTH - 60, height=alt.Step(18))
+    layered = alt.layer(bar, zero, theirs).properties(width=WIDTH - 60, height=alt.Step(18))
     return drawing.facets(layered, "metric", metrics)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kit.report.language import Language
 from kit.report.results import Latency, Result
+from kit.study.published import published
 
 
 def accuracy(results: list[Result], language: Language) -> str:
@@ -15,6 +16,17 @@ def accuracy(results: list[Result], language: Language) -> str:
         "All {n} test images through the .tflite file; intervals are Wilson's at 95 %. One training for each architecture.",
         n=n,
     )
+
+
+def diamonds(are_shown: bool, language: Language) -> str:
+    """Of published points in a figure."""
+    if not are_shown:
+        return ""
+    known = published()
+    return " " + language.tr(
+        "Diamonds are the study's published values (n = {n} test images, one training; times and memory on a {device}).",
+        n=known.test_images, device=known.device,
+    )  # fmt: skip
 
 
 def sizes(language: Language) -> str:
