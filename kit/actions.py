@@ -112,16 +112,21 @@ def preview(
 
 def report(folder: Path, target: Path) -> None:
     """Write a run's report into `target` and show its summary."""
+    from kit.records import store
     from kit.records.run import open_run
-    from kit.report import render, tables
+    from kit.report import export, render, tables
     from kit.report.results import results
+    from kit.report.study import join
 
     run = open_run(folder)
+    exports = export.files([run], join([run]), target)
     written = render.write(run, target)
+    for path, content in exports.items():
+        store.write(path, content)
     cells = tables.summary(results(run))
     console.show(console.table(cells.headers, cells.rows))
     console.say(cells.note)
-    for path in written:
+    for path in (*written, *exports):
         console.say(f"written: {path}")
 
 
