@@ -112,19 +112,25 @@ def preview(
 
 def report(folders: list[Path], target: Path, language: str = "en") -> None:
     """Write the report of one or more runs into `target` and show a summary of each."""
+    from kit.records import store
     from kit.records.run import open_run
-    from kit.report import render, tables
+    from kit.report import export, render, tables
     from kit.report.language import language as language_of
     from kit.report.results import results
+    from kit.report.study import join
 
     spoken = language_of(language)
     runs = [open_run(folder) for folder in folders]
-    written = render.write(runs, target, spoken)
+    render.check(runs)
+    study = join(runs)
+    files = render.pages(runs, study, target, spoken) | export.files(runs, study, target)
+    for path, content in files.items():
+        store.write(path, content)
     for run in runs:
         cells = tables.summary(results(run), spoken)
         console.show(console.table(cells.headers, cells.texts()))
         console.say(cells.note)
-    for path in written:
+    for path in files:
         console.say(f"written: {path}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kit.records.run import Run
 from kit.report.claims import combined, pruning, quantization, training
 from kit.report.ground import Ground, names
 from kit.report.verdict import Message, Verdict
@@ -33,10 +32,9 @@ DECIDERS: dict[str, Callable[[Ground], Finding]] = {
 }
 
 
-def decide(run: Run, ground: Ground | None = None) -> list[Verdict]:
+def decide(ground: Ground) -> list[Verdict]:
     """The verdict on each claim, in order. Raises KitError where stored predictions cannot be read."""
-    ready = ground or Ground(run)
-    return [_decide(claim, ready) for claim in claims()]
+    return [_decide(claim, ground) for claim in claims()]
 
 
 def _decide(claim: Claim, ground: Ground) -> Verdict:

@@ -7,14 +7,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from kit.errors import KitError
 from kit.records import record as records
 from kit.records.record import Record
 from kit.records.run import Run
-from kit.report.decide import decide
-from kit.report.ground import Ground
 from kit.report.results import Result, results
-from kit.report.verdict import Verdict
+from kit.report.study import OneRun
 
 
 class Source(Struct, frozen=True):
@@ -31,7 +28,7 @@ class Material(Struct, frozen=True):
     run: Run
     results: list[Result]
     sources: list[Source]
-    verdicts: list[Verdict]
+    concluded: OneRun
 
     def of(self, *stages: str) -> list[Source]:
         """The records of these stages, in the order of the preset's cells."""
@@ -50,13 +47,10 @@ class Material(Struct, frozen=True):
         return [r.cell.name for r in self.results if not all((r.weights, r.size_bytes, r.test, r.latency))]
 
 
-def gather(run: Run) -> Material:
-    """Read all records of `run`. Raises KitError where there are no results."""
-    found = results(run)
-    if not any(result.weights or result.size_bytes for result in found):
-        raise KitError(f"{run.folder} has no results yet", "run `kit reproduce` first")
+def gather(run: Run, concluded: OneRun) -> Material:
+    """Read all records of `run`; `concluded` is what follows from them."""
     sources = [_source(run, path) for path in sorted(run.folder.glob("*/s[0-9][0-9]/**/*.json"))]
-    return Material(run, found, sources, decide(run, Ground(run, found)))
+    return Material(run, results(run), sources, concluded)
 
 
 def _source(run: Run, path: Path) -> Source:

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from kit.records import image
-from kit.report import figures, protocol, tables
+from kit.report import figures, protocol, tables, tables_study
 from kit.report.answers import Answer, answer, tally
 from kit.report.drawing import Figure, svg
 from kit.report.language import Language
@@ -69,8 +69,8 @@ def section(material: Material, folder: Path, prefix: str, language: Language) -
         material=material,
         weaknesses=protocol.weaknesses(run.preset, language),
         differences=protocol.differences(run.preset, language),
-        tally=tally(material.verdicts, language),
-        answers=[answer(verdict, language) for verdict in material.verdicts],
+        tally=tally(material.concluded.verdicts, language),
+        answers=[answer(verdict, language) for verdict in material.concluded.verdicts],
         tables=all_tables(material, language),
         figures=[Drawn(figure, svg(figure, language), f"figures/{prefix}{figure.key}.svg") for figure in drawn],
         missing_figures=missing,
@@ -85,6 +85,8 @@ def all_tables(material: Material, language: Language) -> list[Table]:
     found, known = material.results, dataset(material.run.preset.dataset)
     made = [
         tables.cells(found, language),
+        tables_study.comparisons(material.concluded.comparisons, language),
+        tables_study.compressions(material.concluded.compressions, language),
         tables.sizes(found, language),
         tables.sparsity(found, language),
         *tables.by_class(found, known, language),

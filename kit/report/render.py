@@ -1,4 +1,4 @@
-"""Write the report of one or more runs, from their records alone: `report.md`, `report.html`, and `figures/`."""
+"""Render the report of one or more runs, from their records alone: `report.md`, `report.html`, and `figures/`."""
 
 from __future__ import annotations
 
@@ -14,35 +14,40 @@ import msgspec
 from markupsafe import Markup
 
 from kit import __version__
-from kit.records import store
+from kit.errors import KitError
 from kit.records.run import Run
-from kit.report import drawing, page
+from kit.report import drawing, page, side_by_side
 from kit.report.language import Language
 from kit.report.material import gather
 from kit.report.page import Section
+from kit.report.results import results
+from kit.report.study import Study
 
 
-def write(runs: Sequence[Run], folder: Path, language: Language) -> list[Path]:
-    """Render the report into `folder` and return the files written, the figures last.
+def check(runs: Sequence[Run]) -> None:
+    """Raise KitError where a run has no results at all."""
+    for run in runs:
+        if not any(result.weights or result.size_bytes for result in results(run)):
+            raise KitError(f"{run.folder} has no results yet", "run `kit reproduce` first")
 
-    Raises KitError where a run has no results; nothing is written then.
-    """
-    gathered = [gather(run) for run in runs]
-    many = len(gathered) > 1
+
+def pages(runs: Sequence[Run], study: Study, folder: Path, language: Language) -> dict[Path, bytes]:
+    """The report that belongs into `folder`, file by file: both pages, then the figures."""
+    many = len(runs) > 1
     sections = [
-        page.section(material, folder, f"{index}-" if many else "", language) for index, material in enumerate(gathered, 1)
+        page.section(gather(run, concluded), folder, f"{index}-" if many else "", language)
+        for index, (run, concluded) in enumerate(zip(runs, study.runs, strict=True), 1)
     ]
-    content = _content(sections, language)
-    pages = {folder / name: _page(name, content, language) for name in ("report.md", "report.html")}
+    content = _content(sections, study, language)
+    written = {folder / name: _page(name, content, language) for name in ("report.md", "report.html")}
     files = {folder / drawn.file: _file(drawn.svg) for section in sections for drawn in section.figures}
-    for path, text in {**files, **pages}.items():
-        store.write(path, text.encode())
-    return [*pages, *files]
+    return {path: text.encode() for path, text in {**written, **files}.items()}
 
 
-def _content(sections: list[Section], language: Language) -> dict[str, Any]:
+def _content(sections: list[Section], study: Study, language: Language) -> dict[str, Any]:
     return {
         "sections": sections,
+        "together": side_by_side.together(study, sections, language),
         "name": ", ".join(section.name for section in sections),
         "version": __version__,
         "language": language,

@@ -67,6 +67,8 @@ class Numbers:
 
     def record(self, stage: str) -> str:
         """The path of a stage's record; `weights` are those of the training or, where there is one, the pruning."""
+        if not stage:
+            return ""
         if stage == "weights":
             return f"{self._cell.variant.name}/{'prune' if self._cell.sparsity else 'train'}.json"
         return self._bench if stage == "bench" else f"{self._cell.name}/{stage}.json"

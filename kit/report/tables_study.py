@@ -8,7 +8,7 @@ from kit.report.comparison import Comparison
 from kit.report.compressed import Compression
 from kit.report.language import Language
 from kit.report.tables import MISSING, Row, Table, Value, brackets
-from kit.study.cells import Cell
+from kit.study.cells import named
 
 _SPECS = {
     "parameters_millions": ",.1f",
@@ -20,11 +20,6 @@ _SPECS = {
 }
 
 
-def _cell(name: str) -> Cell:
-    architecture, sparsity, precision = name.split("/")
-    return Cell(architecture, int(sparsity[1:]), precision)
-
-
 def comparisons(rows: Iterable[Comparison], language: Language) -> Table:
     """Published and own value side by side, one row for each published number."""
     tr = language.tr
@@ -33,9 +28,9 @@ def comparisons(rows: Iterable[Comparison], language: Language) -> Table:
         tr("relative"), tr("agrees"), tr("p, adjusted"), "n", tr("decided by"),
     ]  # fmt: skip
     note = tr(
-        "Intervals at 95 %: Wilson's for accuracies (the study's too, from its 10,000 test images), the bootstrap's for times "
-        "and memory. Parameters in millions and file sizes are exact. Absolute times and memory compare only with those of a "
-        "Raspberry Pi 4."
+        "Intervals at 95 %: Wilson's for accuracies (the study's too, from its 10,000 test images), the bootstrap's for "
+        "times and memory. Parameters in millions and file sizes are exact. Absolute times and memory compare only with "
+        "those of a Raspberry Pi 4."
     )
     made = [_comparison(row, language) for row in rows]
     return Table("published", tr("Published and own values"), note, headers, made)
@@ -71,7 +66,7 @@ def _comparison(row: Comparison, language: Language) -> Row:
             Value(MISSING) if row.n is None else Value(language.number(row.n, ",d"), row.n),
             Value(language.say(row.note or row.test)),
         ],
-        _cell(row.cell),
+        named(row.cell),
     )
 
 
@@ -97,8 +92,8 @@ def compressions(rows: Iterable[Compression], language: Language) -> Table:
         tr("why the file did not shrink more"), tr("why the latency did not fall"),
     ]  # fmt: skip
     note = tr(
-        "Steps in order: prune, quantize, gzip; each against the file before it. Sizes, zeros and operators are exact: n = 1, "
-        "no spread."
+        "Steps in order: prune, quantize, gzip; each against the file before it. Sizes, zeros and operators are exact: "
+        "n = 1, no spread."
     )
     made = [_compression(row, language) for row in rows]
     return Table("compressed", tr("Is it really compressed?"), note, headers, made, is_long=True)
@@ -123,5 +118,5 @@ def _compression(row: Compression, language: Language) -> Row:
             Value(language.say(row.file) if row.file else MISSING),
             Value(language.say(row.latency) if row.latency else MISSING),
         ],
-        _cell(row.cell),
+        named(row.cell),
     )
