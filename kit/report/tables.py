@@ -36,6 +36,11 @@ class Row(Struct, frozen=True):
     values: list[Value]
     cell: Cell | None = None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing but its name stands in it."""
+        return all(value.text == MISSING for value in self.values[1:])
+
 
 class Table(Struct, frozen=True):
     """`note` says n, spread and where it was measured. `key` is the table's name in links; a long one may be folded."""

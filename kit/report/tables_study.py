@@ -11,7 +11,7 @@ from kit.report.tables import MISSING, Row, Table, Value, brackets
 from kit.study.cells import named
 
 _SPECS = {
-    "parameters_millions": ",.1f",
+    "parameters_millions": ",.3f",
     "top1": ".4f",
     "top3": ".4f",
     "file_mb": ",.4f",
@@ -57,10 +57,10 @@ def _comparison(row: Comparison, language: Language) -> Row:
         [
             Value(row.cell),
             Value(quantity_name(row.quantity, language)),
-            _ranged(row.published, row.published_low, row.published_high, spec, "", language),
+            _ranged(row.published, row.published_low, row.published_high, _published_spec(row), "", language),
             _ranged(row.own, row.low, row.high, spec, record, language),
             _signed(row.deviation, "+" + spec, record, tone, language),
-            _signed(row.relative, "+.1%", record, tone, language),
+            _signed(row.relative, "+.2%", record, tone, language),
             Value(text, tone=tone),
             Value(MISSING) if row.p is None else Value(language.number(row.p, ".2g"), row.p),
             Value(MISSING) if row.n is None else Value(language.number(row.n, ",d"), row.n),
@@ -68,6 +68,11 @@ def _comparison(row: Comparison, language: Language) -> Row:
         ],
         named(row.cell),
     )
+
+
+def _published_spec(row: Comparison) -> str:
+    """As the study wrote it."""
+    return ",.1f" if row.quantity == "parameters_millions" else _SPECS[row.quantity]
 
 
 def _ranged(value: float | None, low: float | None, high: float | None, spec: str, record: str, language: Language) -> Value:
