@@ -117,15 +117,22 @@ def report(folder: Path, target: Path) -> None:
     from kit.report import export, render, tables
     from kit.report.results import results
     from kit.report.study import join
+    from kit.study.claims import claims
 
     run = open_run(folder)
-    exports = export.files([run], join([run]), target)
+    study = join([run])
+    exports = export.files([run], study, target)
     written = render.write(run, target)
     for path, content in exports.items():
         store.write(path, content)
     cells = tables.summary(results(run))
     console.show(console.table(cells.headers, cells.rows))
     console.say(cells.note)
+    verdicts = study.runs[0].verdicts
+    rows = [
+        (claim.statement["en"], verdict.outcome.replace("_", " ")) for claim, verdict in zip(claims(), verdicts, strict=True)
+    ]
+    console.show(console.table(("the study says", "on this run"), rows))
     for path in (*written, *exports):
         console.say(f"written: {path}")
 

@@ -50,6 +50,10 @@ class Ground:
     def evaluated(self, cells: Iterable[Cell]) -> bool:
         return all(cell in self.results and self.results[cell].test for cell in cells)
 
+    def predicted(self, cells: Iterable[Cell]) -> bool:
+        """Whether the predictions image by image are there too: a run may travel without them."""
+        return all(self.evaluated([cell]) and self.run.path(cell, _PREDICTIONS).is_file() for cell in cells)
+
     def converted(self, cells: Iterable[Cell]) -> bool:
         return all(cell in self.results and self.results[cell].size_bytes is not None for cell in cells)
 

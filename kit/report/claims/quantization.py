@@ -49,7 +49,7 @@ def _file_ratio(ground: Ground, architecture: str) -> Test:
 
 def quantized_accuracy(ground: Ground) -> Finding:
     """Change of top-1 on the same test images: shown to cost less than the margin; for MobileNetV3 shown to cost more."""
-    there = [a for a in studied() if ground.evaluated([trained(a), quantized(a)])]
+    there = [a for a in studied() if ground.predicted([trained(a), quantized(a)])]
     parts = [Part(_expectation(a), (_loss(ground, a),)) for a in there]
     return Finding(
         tuple(parts),

@@ -56,7 +56,7 @@ def _gap(ground: Ground, cell: Cell) -> Test:
 
 def v3_hard_to_train(ground: Ground) -> Finding:
     """Each MobileNetV3 against each other architecture on the same test images."""
-    there = [a for a in studied() if ground.evaluated([trained(a)])]
+    there = [a for a in studied() if ground.predicted([trained(a)])]
     others = [a for a in there if a not in V3]
     parts = [Part(name(a), tuple(_less_accurate(ground, a, other) for other in others)) for a in there if a in V3]
     top1 = {a: _top1(ground.results[trained(a)]) for a in there}
