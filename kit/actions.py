@@ -12,6 +12,9 @@ from kit import console
 from kit.errors import KitError
 
 if TYPE_CHECKING:
+    from kit.records.run import Run
+    from kit.report.language import Language
+    from kit.report.study import OneRun
     from kit.runner.pool import Outcome
     from kit.study.preset import Preset
 
@@ -111,12 +114,11 @@ def preview(
 
 
 def report(folders: list[Path], target: Path, language: str = "en") -> None:
-    """Write the report of one or more runs into `target` and show a summary of each."""
+    """Write the report of one or more runs into `target`; show a summary of each."""
     from kit.records import store
     from kit.records.run import open_run
-    from kit.report import export, render, tables
+    from kit.report import export, render
     from kit.report.language import language as language_of
-    from kit.report.results import results
     from kit.report.study import join
 
     spoken = language_of(language)
@@ -126,12 +128,22 @@ def report(folders: list[Path], target: Path, language: str = "en") -> None:
     files = render.pages(runs, study, target, spoken) | export.files(runs, study, target)
     for path, content in files.items():
         store.write(path, content)
-    for run in runs:
-        cells = tables.summary(results(run), spoken)
-        console.show(console.table(cells.headers, cells.texts()))
-        console.say(cells.note)
+    for run, concluded in zip(runs, study.runs, strict=True):
+        _summarize(run, concluded, spoken)
     for path in files:
         console.say(f"written: {path}")
+
+
+def _summarize(run: Run, concluded: OneRun, language: Language) -> None:
+    """Show a run's cells and verdicts."""
+    from kit.report import answers, tables
+    from kit.report.results import results
+
+    cells = tables.summary(results(run), language)
+    console.show(console.table(cells.headers, cells.texts()))
+    console.say(cells.note)
+    verdicts = answers.summary(concluded.verdicts, language)
+    console.show(console.table(verdicts.headers, verdicts.texts()))
 
 
 def end(outcome: Outcome) -> None:

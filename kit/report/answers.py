@@ -54,6 +54,15 @@ def tally(verdicts: Sequence[Verdict], language: Language) -> list[tuple[str, st
     return [(outcome.value, outcome_text(outcome, language), counts[outcome]) for outcome in Outcome]
 
 
+def summary(verdicts: Sequence[Verdict], language: Language) -> Table:
+    """Each claim and its outcome: narrow enough for a terminal."""
+    rows = [
+        Row([Value(claim(one.key).statement[language.code]), Value(outcome_text(one.outcome, language))]) for one in verdicts
+    ]
+    headers = [language.tr("the study says"), language.tr("on this run")]
+    return Table("verdicts", language.tr("Does the study hold?"), "", headers, rows)
+
+
 def answer(verdict: Verdict, language: Language) -> Answer:
     """A verdict in words."""
     known = claim(verdict.key)

@@ -59,6 +59,8 @@ def _obstacle(claim: Claim, ground: Ground) -> Message | None:
         return Message(
             "The run is on {dataset}, the study on CIFAR-10: accuracies do not compare.", {"dataset": ground.dataset_label}
         )
+    if "predictions" in claim.needs and not any(ground.predicted([cell]) for cell in ground.results):
+        return Message("This run has no predictions image by image: `kit evaluate` makes them again.")
     if "bench" in claim.needs and ground.series is None:
         origins = {latency.origin for result in ground.results.values() for latency in result.latencies if latency.is_valid}
         if origins:

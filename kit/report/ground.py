@@ -21,6 +21,7 @@ from kit.study.datasets import dataset
 from kit.study.published import published
 
 STUDIED_DATASET = "cifar10"
+V3 = ("mobilenet_v3_large", "mobilenet_v3_small")
 _PREDICTIONS = "predictions.safetensors"
 
 
@@ -49,6 +50,10 @@ class Ground:
 
     def evaluated(self, cells: Iterable[Cell]) -> bool:
         return all(cell in self.results and self.results[cell].test for cell in cells)
+
+    def predicted(self, cells: Iterable[Cell]) -> bool:
+        """Whether the predictions image by image are there too: a run may travel without them."""
+        return all(self.evaluated([cell]) and self.run.path(cell, _PREDICTIONS).is_file() for cell in cells)
 
     def converted(self, cells: Iterable[Cell]) -> bool:
         return all(cell in self.results and self.results[cell].size_bytes is not None for cell in cells)
@@ -95,6 +100,10 @@ class Ground:
         assert bench is not None, f"{cell.name} has no bench"
         values = bench.processes_us if what == "latency" else tuple((float(growth),) for growth in bench.growths_bytes)
         return inference.centre(values), inference.resampled(values, f"{what} {cell.name}")
+
+    def inferences(self, *cells: Cell) -> int:
+        """How many latencies of these cells there are in all."""
+        return sum(bench.spread.n for bench in map(self.latency, cells) if bench)
 
     def evaluations(self, *cells: Cell) -> tuple[str, ...]:
         """Paths in the run of these cells' evaluations."""

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 from scipy import optimize, stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.oneway import anova_oneway
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest, test_proportions_2indep
 
@@ -185,7 +184,12 @@ def _beyond(draws: Array, bound: float) -> tuple[float, float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for their number (S. Holm, Scandinavian Journal of Statistics 6, 1979), from statsmodels."""
-    if not p_values:
-        return []
-    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+    """p-values adjusted for their number (S. Holm, Scandinavian Journal of Statistics 6, 1979).
+
+    statsmodels' own collects garbage at each call, which took longer than all the rest of a report.
+    """
+    given = np.asarray(p_values, float)
+    order = np.argsort(given)
+    adjusted = np.empty_like(given)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1)))
+    return [float(p) for p in adjusted]

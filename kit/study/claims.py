@@ -9,14 +9,15 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-Need = Literal["accuracy", "bench", "sizes"]
+Need = Literal["accuracy", "predictions", "bench", "sizes"]
 
 
 class Claim(Struct, frozen=True, forbid_unknown_fields=True):
     """One claim. `statement` and `decided_by` have a text for each language: `en` and `de`.
 
-    `needs` says without what nothing of it can be decided. `subjects` are the architectures that the claim is about: where
-    one of these is missing there is nothing to decide. Empty: it is about all of the study's architectures.
+    `needs` says without what nothing of it can be decided; `predictions` are those image by image. `subjects` are the
+    architectures that the claim is about: where one of these is missing there is nothing to decide. Empty: it is about all
+    of the study's architectures.
     """
 
     number: int

@@ -27,7 +27,17 @@ _LABELS = (np.arange(IMAGES) % CLASSES).astype(np.uint8)
 _HARDNESS = (
     np.tile(np.random.default_rng(1).permuted(np.arange(IMAGES // CLASSES))[:, None], CLASSES).ravel() * CLASSES / IMAGES
 )
-ENVIRONMENT = {"kit": "0.1.0", "processor": "Made-up", "system": "Linux", "architecture": "x86_64", "packages": {}}
+ENVIRONMENT = {
+    "kit": "0.1.0",
+    "python": "3.11.0",
+    "packages": {"tensorflow": "2.21.0"},
+    "system": "Linux",
+    "architecture": "x86_64",
+    "processor": "Made-up",
+    "cores": 2,
+    "memory_bytes": 1,
+    "image": "",
+}
 
 
 class Figures(Struct, frozen=True):

@@ -161,6 +161,16 @@ def test_one_process_tells_no_spread_and_so_nothing(tmp_path: Path) -> None:
     assert all(row.holds is None and row.low is None for row in verdict.evidence)
 
 
+def test_a_run_that_travels_without_its_predictions_is_reported_all_the_same(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for path in tmp_path.rglob("predictions.safetensors"):
+        path.unlink()
+    found = {verdict.key: verdict for verdict in decide(Ground(run))}
+    assert found["overfitting"].outcome is Outcome.reproduced
+    assert found["quantized_accuracy"].outcome is Outcome.not_testable
+    assert "no predictions image by image" in str(found["quantized_accuracy"].reason)
+
+
 def test_a_damaged_prediction_file_says_how_to_mend_it(tmp_path: Path) -> None:
     from kit.errors import KitError
 

@@ -15,7 +15,7 @@ SMALLEST_RANGE = 0.02  # of top-1 between the best and the worst class: less wou
 
 def unevenness(ground: Ground, pairs: dict[str, list[tuple[Cell, Cell]]]) -> Finding:
     """For each architecture its cells with what each is compared with; one uneven cell is enough for an architecture."""
-    there = {a: [own for own in cells if ground.evaluated(own)] for a, cells in pairs.items()}
+    there = {a: [own for own in cells if ground.predicted(own)] for a, cells in pairs.items()}
     parts = [Part(name(a), tuple(_range(ground, *own) for own in cells), "any") for a, cells in there.items() if cells]
     ranges = [100 * test.estimate.value for part in parts for test in part.tests]
     return Finding(

@@ -35,7 +35,7 @@ def mobilenet_robust(ground: Ground) -> Finding:
 def _loses_least(ground: Ground, points: set[tuple[int, str]]) -> Finding:
     """MobileNet's mean loss over points (sparsity, precision) against each other architecture's, image by image."""
     cells = {a: [Cell(a, *point) for point in sorted(points)] for a in studied()}
-    there = [a for a, own in cells.items() if own and ground.evaluated([trained(a), *own])]
+    there = [a for a, own in cells.items() if own and ground.predicted([trained(a), *own])]
     others = [a for a in there if a != HERO] if HERO in there else []
     losses = {a: _losses(ground, cells[a]) for a in there}
     least = min(losses, key=lambda a: float(losses[a].mean()), default="")

@@ -25,7 +25,7 @@ def pruned_accuracy(ground: Ground) -> Finding:
 
     A step is not up as long as the test images do not show that it is; the whole way is down only if they show that.
     """
-    there = [a for a in studied() if ground.sparsities and ground.evaluated(_series(ground, a, "float32"))]
+    there = [a for a in studied() if ground.sparsities and ground.predicted(_series(ground, a, "float32"))]
     parts = [Part(name(a), tuple(_falls(ground, _series(ground, a, "float32")))) for a in there]
     falls = [100 * part.tests[0].estimate.value for part in parts]
     return Finding(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from kit.report import inference
 from kit.report.claims.classes import unevenness
 from kit.report.claims.places import measured, missing, superlative
-from kit.report.ground import POINTS, Ground, name, pair, quantized, spread_of, studied, trained
+from kit.report.ground import POINTS, V3, Ground, name, pair, quantized, spread_of, studied, trained
 from kit.report.inference import Estimate
 from kit.report.verdict import Message
 from kit.report.weigh import Finding, Part, Test, exact
@@ -18,7 +18,6 @@ SHRINKS = (3.1 * 0.95, 3.6 * 1.05)  # the study's range; 5 %, as the converter h
 LITTLE_ACCURACY = 0.02  # of top-1; the study calls its loss of 0.005 little, and 0.034 of MobileNetV3 Small an exception
 STRONGLY = 1.25  # a fifth of the time saved; the study's smallest ratio is 1.35
 MEMORY_KEPT = (0.30, 0.65)  # of the float32 file's: the study's "about 40 to 60 %" less are 38 to 66 % in its table
-V3 = ("mobilenet_v3_large", "mobilenet_v3_small")
 
 
 def quantized_files(ground: Ground) -> Finding:
@@ -49,7 +48,7 @@ def _file_ratio(ground: Ground, architecture: str) -> Test:
 
 def quantized_accuracy(ground: Ground) -> Finding:
     """Change of top-1 on the same test images: shown to cost less than the margin; for MobileNetV3 shown to cost more."""
-    there = [a for a in studied() if ground.evaluated([trained(a), quantized(a)])]
+    there = [a for a in studied() if ground.predicted([trained(a), quantized(a)])]
     parts = [Part(_expectation(a), (_loss(ground, a),)) for a in there]
     return Finding(
         tuple(parts),
@@ -60,8 +59,9 @@ def quantized_accuracy(ground: Ground) -> Finding:
 
 
 def _expectation(architecture: str) -> Message:
-    said = Message("{name} (loses)") if architecture in V3 else Message("{name} (loses little)")
-    return Message(said.key, {"name": name(architecture)})
+    if architecture in V3:
+        return Message("{name} (loses)", {"name": name(architecture)})
+    return Message("{name} (loses little)", {"name": name(architecture)})
 
 
 def _loss(ground: Ground, architecture: str) -> Test:
@@ -99,7 +99,7 @@ def quantized_latency(ground: Ground) -> Finding:
 
 def _speedup(ground: Ground, architecture: str) -> Test:
     cells = trained(architecture), quantized(architecture)
-    found = inference.ratio(ground.times(cells[0]), ground.times(cells[1]), _inferences(ground, cells), STRONGLY)
+    found = inference.ratio(ground.times(cells[0]), ground.times(cells[1]), ground.inferences(*cells), STRONGLY)
     return Test(
         pair(*cells),
         Message("latency, ratio"),
@@ -116,7 +116,7 @@ def _faster_than(ground: Ground, other: str) -> Test:
     cells = [cell(a) for a in ("mobilenet", other) for cell in (trained, quantized)]
     times = [ground.times(cell) for cell in cells]
     gains = [(a[0] / b[0], a[1] / b[1]) for a, b in ((times[0], times[1]), (times[2], times[3]))]
-    found = inference.ratio(gains[0], gains[1], _inferences(ground, cells))
+    found = inference.ratio(gains[0], gains[1], ground.inferences(*cells))
     return Test(
         pair(Cell("mobilenet", 0), Cell(other, 0)),
         Message("latency ratio of the first over that of the second"),
@@ -171,7 +171,3 @@ def _published(architecture: str, of: Callable[[Figures, Figures], float]) -> fl
 def _range(parts: Sequence[Part], said: str, scale: float = 1.0) -> Message | None:
     values = [scale * part.tests[0].estimate.value for part in parts]
     return Message(said, spread_of(values)) if values else None
-
-
-def _inferences(ground: Ground, cells: Sequence[Cell]) -> int:
-    return sum(bench.spread.n for bench in map(ground.latency, cells) if bench)

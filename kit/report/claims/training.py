@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kit.report import inference
 from kit.report.claims.places import measured, missing, superlative
-from kit.report.ground import Ground, name, names, pair, spread_of, studied, trained
+from kit.report.ground import V3, Ground, name, names, pair, spread_of, studied, trained
 from kit.report.results import Result
 from kit.report.verdict import Message
 from kit.report.weigh import Finding, Part, Test, exact
@@ -14,7 +14,6 @@ from kit.study.published import published
 OVERFITTING_GAP = 0.05  # of top-1: what is learnt by heart; networks that generalize well keep within a few points
 MUCH_SLOWER = 1.2  # a fifth: more than compilers, clocks and interpreters' versions differ by; the study has 1.55
 ABOUT_AS_LARGE = 0.1  # of the parameters; the study has 4.1 and 4.2 million
-V3 = ("mobilenet_v3_large", "mobilenet_v3_small")
 
 
 def overfitting(ground: Ground) -> Finding:
@@ -56,7 +55,7 @@ def _gap(ground: Ground, cell: Cell) -> Test:
 
 def v3_hard_to_train(ground: Ground) -> Finding:
     """Each MobileNetV3 against each other architecture on the same test images."""
-    there = [a for a in studied() if ground.evaluated([trained(a)])]
+    there = [a for a in studied() if ground.predicted([trained(a)])]
     others = [a for a in there if a not in V3]
     parts = [Part(name(a), tuple(_less_accurate(ground, a, other) for other in others)) for a in there if a in V3]
     top1 = {a: _top1(ground.results[trained(a)]) for a in there}
@@ -102,7 +101,7 @@ def efficientnet_slow(ground: Ground) -> Finding:
     if len(there) < len(cells):
         return Finding((), Message("none"), missing=tuple(names({c.architecture for c in cells} - set(there))))
     table = published().trained
-    found = inference.ratio(ground.times(cells[0]), ground.times(cells[1]), _inferences(ground, *cells), MUCH_SLOWER)
+    found = inference.ratio(ground.times(cells[0]), ground.times(cells[1]), ground.inferences(*cells), MUCH_SLOWER)
     slower = Test(
         pair(*cells),
         Message("latency, ratio"),
@@ -134,7 +133,3 @@ def _as_large(ground: Ground, first: Cell, second: Cell) -> Test:
         published=table[first.architecture].parameters_millions / table[second.architecture].parameters_millions,
         records=tuple(ground.run.relative(ground.run.record_path("train", cell.variant)) for cell in (first, second)),
     )
-
-
-def _inferences(ground: Ground, *cells: Cell) -> int:
-    return sum(bench.spread.n for bench in map(ground.latency, cells) if bench)
