@@ -45,9 +45,12 @@ def by_sparsity(material: Material, language: Language) -> Figure | None:
         "source": Field(tr("source")),
     }
     data = [row for r in tested for row in _accuracy_rows(r, material, language)]
-    chart = drawing.facets(_accuracy_lines(fields, precisions(tested), tr("this run")), "architecture", labels(tested))
+    has_published = len(data) > len(tested)
+    chart = drawing.facets(
+        _accuracy_lines(fields, precisions(tested), tr("this run"), has_published), "architecture", labels(tested)
+    )
     title = tr("Top-1 accuracy against achieved sparsity, by architecture and precision")
-    caption = notes.accuracy(tested, language) + notes.diamonds(len(data) > len(tested), language)
+    caption = notes.accuracy(tested, language) + notes.diamonds(has_published, language)
     return drawing.figure("top1-by-sparsity", chart, title, caption, data, fields)
 
 
@@ -74,7 +77,7 @@ def _accuracy_row(r: Result, top1: float, n: int, source: str) -> dict[str, Any]
     }
 
 
-def _accuracy_lines(fields: dict[str, Field], present: list[str], own: str) -> Any:
+def _accuracy_lines(fields: dict[str, Field], present: list[str], own: str, has_published: bool) -> Any:
     title, order = fields["precision"].header, list(PRECISIONS)
     base = alt.Chart().encode(
         x=alt.X("sparsity:Q", title=fields["sparsity"].header, axis=alt.Axis(format="%", tickCount=4)),
@@ -94,7 +97,8 @@ def _accuracy_lines(fields: dict[str, Field], present: list[str], own: str) -> A
             tooltip=drawing.tooltip(fields),
         )
     )
-    return alt.layer(interval, line, theirs, point).properties(width=WIDTH, height=HEIGHT)
+    layers = (interval, line, theirs, point) if has_published else (interval, line, point)
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
 
 
 def by_class(material: Material, language: Language) -> Figure | None:

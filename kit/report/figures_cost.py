@@ -10,6 +10,7 @@ import altair as alt
 from kit.report import drawing, notes
 from kit.report.drawing import HEIGHT, WIDTH, Field, Figure, Rows
 from kit.report.figures_accuracy import labels, precisions
+from kit.report.ground import STUDIED_DATASET
 from kit.report.language import Language
 from kit.report.material import Material
 from kit.report.results import Result
@@ -24,7 +25,7 @@ Figures = Callable[[Result], float | None]
 def by_quantization(material: Material, language: Language) -> Figure | None:
     """Change of each metric by quantization, in percent of the float32 network's, without pruning."""
     tr = language.tr
-    data = _quantization_rows(material.results, language)
+    data = _quantization_rows(material, language)
     if not data:
         return None
     fields = {
@@ -53,11 +54,12 @@ def by_quantization(material: Material, language: Language) -> Figure | None:
     return drawing.figure("quantization", chart, title, caption, data, fields)
 
 
-def _quantization_rows(results: list[Result], language: Language) -> Rows:
+def _quantization_rows(material: Material, language: Language) -> Rows:
     """Each metric's change in this run and, for the metrics that it has, in the study."""
-    tr = language.tr
+    tr, results = language.tr, material.results
+    is_studied = material.run.preset.dataset == STUDIED_DATASET
     metrics: dict[str, tuple[Figures, Callable[[Published], float] | None]] = {
-        tr("top-1"): (lambda r: r.test.top1 if r.test else None, lambda study: study.top1),
+        tr("top-1"): (lambda r: r.test.top1 if r.test else None, (lambda study: study.top1) if is_studied else None),
         tr("file size, kB"): (lambda r: _kilobytes(r.size_bytes), lambda study: study.file_mb * 1000),
         tr("gzip size, kB"): (lambda r: _kilobytes(r.gzip_bytes), None),
         tr("peak memory, MB"): (

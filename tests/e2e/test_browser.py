@@ -147,7 +147,7 @@ def test_dark_and_light_follow_the_system_and_the_button(browser: Browser, repor
 
 def test_figures_come_alive_and_show_their_data(visit: Visit) -> None:
     visit.see_all_figures()
-    point = visit.page.locator("#gzip-by-sparsity .drawing svg .mark-symbol path").last
+    point = visit.page.locator("#gzip-by-sparsity .drawing svg .mark-symbol.role-mark path").last
     point.hover()
     tooltip = visit.page.locator("#vg-tooltip-element.visible")
     tooltip.wait_for()
