@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,6 @@ def header(page: Page, index: int) -> Locator:
 def test_the_page_is_quiet_and_asks_nobody(visit: Visit) -> None:
     visit.see_all_figures()
     assert visit.is_quiet(), (visit.complaints, visit.requests)
-    assert visit.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd") < 2000
 
 
 def test_the_policy_forbids_foreign_scripts_and_the_network(visit: Visit) -> None:
@@ -112,7 +112,9 @@ def test_sorting_by_click_and_by_keyboard(visit: Visit) -> None:
     assert [number(text) for text in column(page, gzip)[:4]] == shown[::-1]
     header(page, 0).get_by_role("button").press("Space")
     assert header(page, gzip).get_attribute("aria-sort") is None
-    assert column(page, 0) == sorted(column(page, 0))
+    groups = [list(names) for _, names in groupby(column(page, 0), lambda name: name.split("/")[0])]
+    assert len(groups) == 3
+    assert all(names == sorted(names) for names in groups)
 
 
 def test_filtering_by_text_and_by_part(visit: Visit) -> None:
