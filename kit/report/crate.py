@@ -77,10 +77,9 @@ def _add(made: ROCrate, run: Run, path: str, record: Record) -> None:
         endTime=_ended(record).isoformat(timespec="seconds"),
     )
     action["instrument"] = {"@id": f"#kit-{record.environment['kit']}"}
-    action["object"] = [
-        {"@id": _read(name)} for name in sorted(record.inputs) if name[:8] == "dataset:" or _is_there(run, name)
-    ]
-    action["result"] = written
+    read = [name for name in sorted(record.inputs) if name.startswith("dataset:") or _is_there(run, name)]
+    action["object"] = _single([{"@id": _read(name)} for name in read])
+    action["result"] = _single(written)
     made.root_dataset.append_to("mentions", action)
 
 
@@ -101,6 +100,11 @@ def _entity(made: ROCrate, identifier: str, kind: str, **properties: Any) -> Con
 def _read(name: str) -> str:
     """The crate's identifier of what a record names as input: a file, or `dataset:train`."""
     return f"#dataset-{name[8:]}" if name.startswith("dataset:") else name
+
+
+def _single(links: list[Any]) -> Any:
+    """RO-Crate wants a single value bare, not as a list of one."""
+    return links[0] if len(links) == 1 else links
 
 
 def _is_there(run: Run, name: str) -> bool:

@@ -100,6 +100,7 @@ def test_the_crate_of_a_real_run_tells_what_was_made_from_what(smoke: Kit) -> No
         {"@id": "mobilenet_v3_small/s60/weights.safetensors"},
     ]
     assert {"@id": "mobilenet_v3_small/s60/int8/model.tflite"} in action["result"]
+    assert found["#mobilenet_v3_small/s60/int8/bench"]["object"] == {"@id": "mobilenet_v3_small/s60/int8/model.tflite"}
     for entity in found.values():
         for value in entity.values():
             for link in value if isinstance(value, list) else [value]:

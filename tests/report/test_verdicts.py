@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from kit.report.claims import classes, combined, pruning, quantization, training
 from kit.report.decide import DECIDERS, decide
 from kit.report.ground import Ground
 from kit.report.verdict import Outcome, Verdict
 from kit.study.cells import Cell
-from kit.study.claims import claims
+from kit.study.claims import claim, claims
 from tests.report.made_up import Figures, like_the_study, make, upside_down, values
 
-KEYS = [claim.key for claim in claims()]
+KEYS = [one.key for one in claims()]
 TIMED = ("efficientnet_slow", "quantized_latency", "quantized_memory", "pruned_costs")
 EXACT = ("quantized_files", "pruned_gzip", "mobilenet_smallest")
 
@@ -47,6 +48,31 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
 
 def test_every_claim_has_its_decider() -> None:
     assert list(DECIDERS) == KEYS
+
+
+@pytest.mark.parametrize(
+    ("key", "limits"),
+    [
+        ("overfitting", [f"{100 * training.OVERFITTING_GAP:g} percentage points"]),
+        ("efficientnet_slow", [f"above {training.MUCH_SLOWER:g}", f"less than {100 * training.ABOUT_AS_LARGE:g} %"]),
+        ("quantized_accuracy", [f"{100 * quantization.LITTLE_ACCURACY:g} percentage points"]),
+        ("quantized_latency", [f"more than {quantization.STRONGLY:g}"]),
+        (
+            "quantized_memory",
+            ["between {:.0f} and {:.0f} %".format(*(100 - 100 * k for k in quantization.MEMORY_KEPT[::-1]))],
+        ),
+        ("pruned_costs", [f"{100 * pruning.NO_CHANGE:g} %", f"{100 * pruning.NO_CHANGE_OF_FILE:g} %"]),
+        ("pruned_gzip", [f"at least {100 * pruning.SMALLER:g} %"]),
+        ("pruned_classes", [f"at least {100 * classes.SMALLEST_RANGE:g} percentage points"]),
+        ("mobilenet_smallest", [f"{combined.SMALLEST_MB:g} MB", f"{100 * combined.SMALLEST_TOLERANCE:g} %"]),
+    ],
+)
+def test_what_is_said_to_decide_a_claim_is_what_decides_it(key: str, limits: list[str]) -> None:
+    said = claim(key).decided_by
+    for limit in limits:
+        assert limit in said["en"]
+        number = next(word for word in limit.split() if word[0].isdigit())
+        assert number.replace(".", ",") in said["de"]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -147,7 +173,9 @@ def test_a_bench_that_is_not_valid_decides_nothing(tmp_path: Path) -> None:
 
 def test_a_device_comes_before_a_host_and_a_valid_bench_before_one_that_is_not(tmp_path: Path) -> None:
     both = measured(local=lambda usual: values(usual, "host"), pi=lambda usual: values(usual, "device"))
-    found = verdicts(tmp_path / "both", bench=both)
+    run = make(tmp_path / "both", bench=both)
+    assert [record.values["origin"] for record in run.benches(Cell("mobilenet", 0, "int8"))] == ["host", "device"]
+    found = {verdict.key: verdict for verdict in decide(Ground(run))}
     assert found["quantized_latency"].origin == "device"
     assert all("bench.pi.json" in path for row in found["quantized_latency"].evidence for path in row.records)
     bad = measured(local=lambda usual: values(usual, "host"), pi=lambda usual: values(usual, "device") | INVALID)
