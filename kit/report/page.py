@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from kit.records import image
-from kit.report import figures, protocol, tables, tables_study
+from kit.report import figures, protocol, tables, tables_bench, tables_study
 from kit.report.answers import Answer, answer, tally
 from kit.report.drawing import Figure, svg
 from kit.report.language import Language
@@ -87,6 +87,7 @@ def all_tables(material: Material, language: Language) -> list[Table]:
         tables.cells(found, language),
         tables_study.comparisons(material.concluded.comparisons, language),
         tables_study.compressions(material.concluded.compressions, language),
+        tables_bench.benches(found, language),
         tables.sizes(found, language),
         tables.sparsity(found, language),
         *tables.by_class(found, known, language),

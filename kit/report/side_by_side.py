@@ -9,7 +9,7 @@ from kit.report.language import Language
 from kit.report.page import Section
 from kit.report.results import Result
 from kit.report.study import OverSeeds, Study
-from kit.report.tables import MISSING, Numbers, Row, Table, Value
+from kit.report.tables import MISSING, Numbers, Row, Table, Value, marks
 from kit.study.cells import named
 from kit.study.claims import claims
 
@@ -71,8 +71,7 @@ def _one(metric: str, r: Result | None, language: Language) -> Value:
         return write(r.test.top1 if r.test else None, ".4f", "")
     if metric == "gzip":
         return write(None if r.gzip_bytes is None else r.gzip_bytes / 1000, ",.1f", "")
-    emulated = language.tr("(emulated)") if r.latency and r.latency.origin == "emulated" else ""
-    return write(r.latency.spread.median if r.latency else None, ",.0f", "", emulated)
+    return write(r.latency.spread.median if r.latency else None, ",.0f", "", marks(r, language))
 
 
 def _seeds(seeds: Sequence[OverSeeds], language: Language) -> Table:

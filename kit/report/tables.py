@@ -142,8 +142,14 @@ def _interval(r: Result, language: Language) -> str:
 def _quartiles(r: Result, language: Language) -> str:
     if r.latency is None:
         return ""
-    mark = language.tr("(emulated)") if r.latency.origin == "emulated" else ""
-    return f"{brackets(r.latency.spread.lower, r.latency.spread.upper, ',.0f', language)} {mark}".strip()
+    return f"{brackets(r.latency.spread.lower, r.latency.spread.upper, ',.0f', language)} {marks(r, language)}".strip()
+
+
+def marks(r: Result, language: Language) -> str:
+    """What must not be overlooked beside a latency."""
+    emulated = language.tr("(emulated)") if r.latency and r.latency.origin == "emulated" else ""
+    invalid = language.tr("(not valid)") if r.latency and not r.latency.is_valid else ""
+    return f"{emulated} {invalid}".strip()
 
 
 def brackets(low: float, high: float, spec: str, language: Language) -> str:
