@@ -89,7 +89,7 @@ function setUpFilter(form) {
 }
 
 async function enliven(figure) {
-  const drawing = figure.querySelector(".drawing");
+  const picture = figure.querySelector(".picture");
   const specification = JSON.parse(figure.querySelector(".specification").textContent);
   const stage = document.createElement("div");
   const formatLocale = JSON.parse(document.getElementById("numbers").textContent);
@@ -101,7 +101,7 @@ async function enliven(figure) {
     formatLocale,
     tooltip: { disableDefaultStyle: false },
   });
-  drawing.replaceChildren(...stage.children);
+  picture.replaceChildren(...stage.children);
   figure.dataset.alive = "";
 }
 
