@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.conftest import Kit
 
@@ -58,7 +58,7 @@ class Visit:
     def see_all_figures(self) -> None:
         for figure in self.page.locator("figure").all():
             figure.scroll_into_view_if_needed()
-        self.page.wait_for_function(f"document.querySelectorAll('figure[data-alive]').length === {FIGURES}")
+        expect(self.page.locator("figure[data-alive]")).to_have_count(FIGURES, timeout=60_000)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_filtering_by_text_and_by_part(visit: Visit) -> None:
     total = page.locator("table.filterable tbody tr").count()
     assert re.findall(r"\d+", said)[-1] == str(total)
     page.locator(".filter button").click()
-    page.wait_for_function(f"document.querySelectorAll('{CELLS}:not([hidden])').length === 24")
+    expect(rows).to_have_count(24)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
