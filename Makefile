@@ -11,7 +11,7 @@ reproduce: .venv/ready            ## the whole study of PRESET, a report at the 
 test: .venv/ready                 ## all tests that need no engine and no Pi
 	.venv/bin/python -m pytest
 
-e2e: .venv/ready                  ## what needs a Docker engine: images, Compose, the Pi's image under emulation
+e2e: .venv/ready                  ## what needs a Docker engine or Chromium: images, Compose, the emulated Pi, the page in a browser
 	.venv/bin/python -m pytest -rP -o addopts="-q --strict-markers" tests/e2e
 
 lint: .venv/ready

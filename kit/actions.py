@@ -12,6 +12,9 @@ from kit import console
 from kit.errors import KitError
 
 if TYPE_CHECKING:
+    from kit.records.run import Run
+    from kit.report.language import Language
+    from kit.report.study import OneRun
     from kit.runner.pool import Outcome
     from kit.study.preset import Preset
 
@@ -110,19 +113,37 @@ def preview(
     )
 
 
-def report(folder: Path, target: Path) -> None:
-    """Write a run's report into `target` and show its summary."""
+def report(folders: list[Path], target: Path, language: str = "en") -> None:
+    """Write the report of one or more runs into `target`; show a summary of each."""
+    from kit.records import store
     from kit.records.run import open_run
-    from kit.report import render, tables
+    from kit.report import export, render
+    from kit.report.language import language as language_of
+    from kit.report.study import join
+
+    spoken = language_of(language)
+    runs = [open_run(folder) for folder in folders]
+    render.check(runs)
+    study = join(runs)
+    files = render.pages(runs, study, target, spoken) | export.files(runs, study, target)
+    for path, content in files.items():
+        store.write(path, content)
+    for run, concluded in zip(runs, study.runs, strict=True):
+        _summarize(run, concluded, spoken)
+    for path in files:
+        console.say(f"written: {path}")
+
+
+def _summarize(run: Run, concluded: OneRun, language: Language) -> None:
+    """Show a run's cells and verdicts."""
+    from kit.report import answers, tables
     from kit.report.results import results
 
-    run = open_run(folder)
-    written = render.write(run, target)
-    cells = tables.summary(results(run))
-    console.show(console.table(cells.headers, cells.rows))
+    cells = tables.summary(results(run), language)
+    console.show(console.table(cells.headers, cells.texts()))
     console.say(cells.note)
-    for path in written:
-        console.say(f"written: {path}")
+    verdicts = answers.summary(concluded.verdicts, language)
+    console.show(console.table(verdicts.headers, verdicts.texts()))
 
 
 def end(outcome: Outcome) -> None:

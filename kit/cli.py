@@ -23,6 +23,7 @@ from kit.options import (
     PresetName,
     Reports,
     RunArgument,
+    RunArguments,
     RunFolder,
     Runs,
     Workers,
@@ -68,7 +69,7 @@ def reproduce(
         actions.preview(chosen, folder, stages, patterns, workers, as_json)
         return
     outcome = actions.bring_up_to_date(folder, chosen, stages, patterns, data, archive, workers)
-    actions.report(folder, reports / folder.resolve().name)
+    actions.report([folder], reports / folder.resolve().name)
     actions.end(outcome)
 
 
@@ -123,11 +124,17 @@ def bench(
     actions.stages_of(run, runs, ("bench",), patterns, data, 1)
 
 
-@app.command(epilog="Example: kit report runs/short")
-def report(run: RunArgument, runs: Runs = RUNS, reports: Reports = REPORTS) -> None:
-    """Write report.md and report.html from a run's records."""
-    folder = actions.find_run(run, runs)
-    actions.report(folder, reports / folder.resolve().name)
+@app.command(epilog="Example: kit report runs/short --language de")
+def report(
+    run: RunArguments,
+    language: Annotated[str, typer.Option("--language", "-l", help="en or de.")] = "en",
+    runs: Runs = RUNS,
+    reports: Reports = REPORTS,
+) -> None:
+    """Write report.md and report.html from the records of a run, or of several, side by side."""
+    folders = [actions.find_run(one, runs) for one in run]
+    name = "+".join(folder.resolve().name for folder in folders)
+    actions.report(folders, reports / name, language)
 
 
 @app.command(epilog="Example: kit status runs/short")

@@ -24,6 +24,9 @@ PresetName = Annotated[
 ]
 RunFolder = Annotated[Path | None, typer.Option("--run", "-r", help="The run's folder; runs/PRESET if left out.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or its name in runs/.", show_default=False)]
+RunArguments = Annotated[
+    list[Path], typer.Argument(help="Folders of runs, or their names in runs/.", metavar="RUN...", show_default=False)
+]
 Patterns = Annotated[
     list[str] | None,
     typer.Argument(

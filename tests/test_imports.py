@@ -71,4 +71,15 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     program = "import sys, kit.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert not loaded & {"tensorflow", "numpy", "matplotlib", "jinja2", "scipy", "sklearn", "docker"}
+    assert not loaded & {
+        "tensorflow",
+        "numpy",
+        "matplotlib",
+        "jinja2",
+        "altair",
+        "vl_convert",
+        "babel",
+        "scipy",
+        "sklearn",
+        "docker",
+    }

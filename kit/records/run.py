@@ -38,6 +38,16 @@ class Run(Struct, frozen=True):
         path = self.record_path(stage, cell)
         return records.read(path) if path.is_file() else None
 
+    def bench_paths(self, cell: Cell) -> list[Path]:
+        """The records of a cell's benches: this machine's own first, then those of devices, by their keys."""
+        folder = self.folder / cell.name
+        own = folder / "bench.json"
+        return [path for path in (own, *sorted(folder.glob("bench.*.json"))) if path.is_file()]
+
+    def benches(self, cell: Cell) -> list[Record]:
+        """What `bench_paths` names."""
+        return [records.read(path) for path in self.bench_paths(cell)]
+
     def records(self) -> list[Record]:
         """All records of the run, sorted by path."""
         return [records.read(path) for path in sorted(self.folder.glob("*/s[0-9][0-9]/**/*.json"))]

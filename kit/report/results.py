@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct
 
+from kit.records import record as records
 from kit.records import statistics
 from kit.records.record import Record
 from kit.records.run import Run
@@ -14,20 +16,50 @@ from kit.study.cells import Cell
 
 
 class Latency(Struct, frozen=True):
-    """Latency of single inferences in microseconds, pooled over fresh processes; `origin` is device, host or emulated."""
+    """One bench of a cell: latency of single inferences in microseconds, pooled over fresh processes, and memory.
+
+    `origin` is device, host or emulated; `device` is the model of a device, or the processor of a host. `processes_us` has
+    the raw latencies of each process, and `growths_bytes` the growth of its peak RSS by loading and running the model.
+    Where `reasons` has any, the bench is not valid: it is shown, but decides nothing.
+    """
 
     spread: Spread
     processes: int
     origin: str
     interpreter: str
     device: str
+    threads: int
+    protocol: str
+    where: str
+    memory_bytes: Spread
+    record: str
+    processes_us: tuple[tuple[float, ...], ...]
+    growths_bytes: tuple[int, ...]
+    reasons: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.reasons
+
+    @property
+    def series(self) -> Series:
+        return Series(self.origin, self.where, self.device, self.interpreter, self.threads, self.protocol)
+
+
+class Series(Struct, frozen=True, order=True):
+    """What two latencies must have in common to be compared. `where` is the device's name in the settings, or `local`."""
+
+    origin: str
+    where: str
+    device: str
+    interpreter: str
+    threads: int
+    protocol: str
 
 
 class Result(Struct, frozen=True):
-    """All figures of one cell; None where nothing was recorded.
-
-    `memory_bytes` is the growth of the peak RSS by loading and running the model, over fresh processes.
-    """
+    """All figures of one cell; None or empty where nothing was recorded."""
 
     cell: Cell
     weights: dict[str, dict[str, int]] | None = None
@@ -36,8 +68,21 @@ class Result(Struct, frozen=True):
     test: Accuracy | None = None
     train: Accuracy | None = None
     contents: dict[str, Any] | None = None
-    latency: Latency | None = None
-    memory_bytes: Spread | None = None
+    latencies: tuple[Latency, ...] = ()
+
+    @property
+    def latency(self) -> Latency | None:
+        """The preferred one: valid before not valid, then device, host, emulated, then as the study measured."""
+        return min(self.latencies, key=_preference, default=None)
+
+    @property
+    def memory_bytes(self) -> Spread | None:
+        """Growth of the peak RSS by loading and running the model, over fresh processes, from the preferred bench."""
+        return self.latency.memory_bytes if self.latency else None
+
+    def latency_in(self, series: Series) -> Latency | None:
+        """The valid bench of a series."""
+        return next((latency for latency in self.latencies if latency.is_valid and latency.series == series), None)
 
     @property
     def parameters(self) -> int | None:
@@ -63,9 +108,39 @@ def results(run: Run) -> list[Result]:
     return [_result(run, cell) for cell in run.preset.cells()]
 
 
+def preferred_series(results: list[Result]) -> Series | None:
+    """The series that latencies of different cells are compared in: never emulated, never one that is not valid.
+
+    Several processes come before one, which tells no spread; a device before a host; a Pi 4, the study's, before other
+    devices; then the series with more cells.
+    """
+    usable = [one for r in results for one in r.latencies if one.is_valid and one.origin in ("device", "host")]
+    cells = Counter(one.series for one in usable)
+    ranked = sorted(
+        usable, key=lambda one: (one.processes < 2, _preference(one)[:3], -cells[one.series], _preference(one), one.series)
+    )
+    return ranked[0].series if ranked else None
+
+
+def is_pi_4(series: Series) -> bool:
+    """Whether absolute times and memory of this series may be compared with the study's."""
+    return series.origin == "device" and "Raspberry Pi 4" in series.device
+
+
+def _preference(latency: Latency) -> tuple[bool, int, bool, int, bool]:
+    ranks = {"device": 0, "host": 1}
+    return (
+        not latency.is_valid,
+        ranks.get(latency.origin, 2),
+        not is_pi_4(latency.series),
+        latency.threads,
+        latency.interpreter != "tflite",  # the study's interpreter, where both were measured on a device
+    )
+
+
 def _result(run: Run, cell: Cell) -> Result:
     made = run.record("prune" if cell.sparsity else "train", cell.variant)
-    convert, evaluate, bench = (run.record(stage, cell) for stage in ("convert", "evaluate", "bench"))
+    convert, evaluate = (run.record(stage, cell) for stage in ("convert", "evaluate"))
     return Result(
         cell=cell,
         weights=made.values["weights"] if made else None,
@@ -74,23 +149,29 @@ def _result(run: Run, cell: Cell) -> Result:
         test=statistics.accuracy(evaluate.values["test"]) if evaluate else None,
         train=statistics.accuracy(evaluate.values["train"]) if evaluate else None,
         contents=evaluate.values["contents"] if evaluate else None,
-        latency=_latency(bench) if bench else None,
-        memory_bytes=_memory_bytes(bench) if bench else None,
+        latencies=tuple(_latency(records.read(path), run.relative(path)) for path in run.bench_paths(cell)),
     )
 
 
-def _latency(record: Record) -> Latency:
-    samples = record.values["samples"]
-    pooled = [ns / 1000 for sample in samples for ns in sample["latency_ns"]]
+def _latency(record: Record, path: str) -> Latency:
+    values, settings = record.values, record.settings
+    samples = values["samples"]
+    processes = tuple(tuple(ns / 1000 for ns in sample["latency_ns"]) for sample in samples)
+    growths = tuple(sample["peak_rss_bytes"] - sample["base_rss_bytes"] for sample in samples)
+    validity = values.get("validity", {"state": "VALID"})
     return Latency(
-        statistics.spread(pooled),
-        len(samples),
-        record.values["origin"],
-        record.settings["interpreter"],
-        record.environment["processor"],
+        spread=statistics.spread([us for process in processes for us in process]),
+        processes=len(samples),
+        origin=values["origin"],
+        interpreter=settings["interpreter"],
+        device=values.get("device", {}).get("model") or record.environment["processor"],
+        threads=settings["threads"],
+        protocol=settings.get("protocol", ""),
+        where=settings["device"],
+        memory_bytes=statistics.spread(growths),
+        record=path,
+        processes_us=processes,
+        growths_bytes=growths,
+        reasons=() if validity["state"] == "VALID" else tuple(map(str, validity.get("reasons") or ["not valid"])),
+        doubts=tuple(map(str, values.get("doubts", ()))),
     )
-
-
-def _memory_bytes(record: Record) -> Spread:
-    growths = [sample["peak_rss_bytes"] - sample["base_rss_bytes"] for sample in record.values["samples"]]
-    return statistics.spread(growths)

@@ -7,116 +7,187 @@ import math
 from msgspec import Struct
 
 from kit.records.statistics import wilson
+from kit.report import notes
+from kit.report.language import Language
 from kit.report.results import Result
 from kit.study.architectures import architecture
-from kit.study.cells import label
+from kit.study.cells import Cell, label
 from kit.study.datasets import Dataset
 
 MISSING = "–"
-_ONLY_IN_THE_REPORT = ("parameters", "non-zero", "loss", "top-1 train")
+
+
+class Value(Struct, frozen=True):
+    """What stands in one place of a table.
+
+    `number` is the figure in full, in the column's unit: the page sorts by it. `record` is the path in the run of the
+    record that it comes from. `tone` is `up`, `down`, or a verdict's outcome: a page may colour it, the text says it too.
+    """
+
+    text: str
+    number: float | None = None
+    record: str = ""
+    tone: str = ""
+
+
+class Row(Struct, frozen=True):
+    """`cell` is what the row is about, if it is about one: a page filters by it."""
+
+    values: list[Value]
+    cell: Cell | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing but its name stands in it."""
+        return all(value.text == MISSING for value in self.values[1:])
 
 
 class Table(Struct, frozen=True):
-    """`note` says n, spread and where it was measured."""
+    """`note` says n, spread and where it was measured. `key` is the table's name in links; a long one may be folded."""
 
+    key: str
     title: str
     note: str
     headers: list[str]
-    rows: list[list[str]]
+    rows: list[Row]
+    is_long: bool = False
+
+    def texts(self) -> list[list[str]]:
+        """The table as text alone."""
+        return [[value.text for value in row.values] for row in self.rows]
 
 
-def cells(results: list[Result]) -> Table:
+class Numbers:
+    """Writes one cell's figures: each with the record that it comes from."""
+
+    def __init__(self, cell: Cell, language: Language, bench: str = "") -> None:
+        self._cell, self._language, self._bench = cell, language, bench
+
+    def __call__(self, number: float | None, spec: str, stage: str, around: str = "") -> Value:
+        """`number` by `spec`, then ` ` and the text `around` it; a dash where there is none."""
+        if number is None or math.isnan(number):
+            return Value(MISSING)
+        text = self._language.number(number, spec)
+        return Value(f"{text} {around}" if around else text, number, self.record(stage))
+
+    def record(self, stage: str) -> str:
+        """The path of a stage's record; `weights` are those of the training or, where there is one, the pruning."""
+        if not stage:
+            return ""
+        if stage == "weights":
+            return f"{self._cell.variant.name}/{'prune' if self._cell.sparsity else 'train'}.json"
+        return self._bench if stage == "bench" else f"{self._cell.name}/{stage}.json"
+
+
+def cells(results: list[Result], language: Language) -> Table:
     """All cells with all metrics."""
+    tr = language.tr
     headers = [
-        "cell", "parameters", "non-zero", "sparsity", "top-1 [95 %]", "top-3", "loss", "top-1 train",
-        "file kB", "gzip kB", "latency µs [quartiles]", "peak memory MB",
+        tr("cell"), tr("parameters"), tr("non-zero"), tr("sparsity"), tr("top-1 [95 %]"), tr("top-3"), tr("loss"),
+        tr("top-1 train"), tr("file kB"), tr("gzip kB"), tr("latency µs [quartiles]"), tr("peak memory MB"),
     ]  # fmt: skip
-    return Table("All cells", _note(results), headers, [_cell_row(result) for result in results])
+    note = " ".join(
+        part
+        for part in (
+            notes.accuracy(results, language),
+            tr("Sparsity: zeros over all parameters."),
+            notes.sizes(language),
+            notes.latency(results, language),
+            notes.memory(results, language),
+        )
+        if part
+    )
+    return Table("cells", tr("All cells"), note, headers, [_cell_row(result, language) for result in results])
 
 
-def summary(results: list[Result]) -> Table:
+def summary(results: list[Result], language: Language) -> Table:
     """The cells that have results, with the metrics that one compares first: narrow enough for a terminal."""
-    full = cells([result for result in results if result.size_bytes is not None])
-    chosen = [full.headers.index(header) for header in full.headers if header not in _ONLY_IN_THE_REPORT]
-    rows = [[row[index] for index in chosen] for row in full.rows]
-    return Table(full.title, full.note, [full.headers[index] for index in chosen], rows)
+    full = cells([result for result in results if result.size_bytes is not None], language)
+    chosen = [0, 3, 4, 5, 8, 9, 10, 11]
+    rows = [Row([row.values[index] for index in chosen], row.cell) for row in full.rows]
+    return Table("summary", full.title, full.note, [full.headers[index] for index in chosen], rows)
 
 
-def _cell_row(r: Result) -> list[str]:
-    return [
-        r.cell.name,
-        f"{r.parameters:,}" if r.parameters is not None else MISSING,
-        f"{r.nonzero:,}" if r.nonzero is not None else MISSING,
-        f"{r.achieved_sparsity:.4f}" if r.achieved_sparsity is not None else MISSING,
-        _top1(r),
-        f"{r.test.top3:.4f}" if r.test else MISSING,
-        f"{r.test.loss:.3f}" if r.test else MISSING,
-        f"{r.train.top1:.4f}" if r.train else MISSING,
-        f"{r.size_bytes / 1000:,.1f}" if r.size_bytes is not None else MISSING,
-        f"{r.gzip_bytes / 1000:,.1f}" if r.gzip_bytes is not None else MISSING,
-        _latency(r),
-        f"{r.memory_bytes.median / 1e6:.2f}" if r.memory_bytes else MISSING,
+def _cell_row(r: Result, language: Language) -> Row:
+    test, latency = r.test, r.latency
+    write = Numbers(r.cell, language, latency.record if latency else "")
+    values = [
+        Value(r.cell.name),
+        write(r.parameters, ",d", "weights"),
+        write(r.nonzero, ",d", "weights"),
+        write(r.achieved_sparsity, ".4f", "weights"),
+        write(test.top1 if test else None, ".4f", "evaluate", _interval(r, language)),
+        write(test.top3 if test else None, ".4f", "evaluate"),
+        write(test.loss if test else None, ".3f", "evaluate"),
+        write(r.train.top1 if r.train else None, ".4f", "evaluate"),
+        write(_thousands(r.size_bytes), ",.1f", "convert"),
+        write(_thousands(r.gzip_bytes), ",.1f", "convert"),
+        write(latency.spread.median if latency else None, ",.0f", "bench", _quartiles(r, language)),
+        write(r.memory_bytes.median / 1e6 if r.memory_bytes else None, ".2f", "bench"),
     ]
+    return Row(values, r.cell)
 
 
-def _top1(r: Result) -> str:
+def _thousands(size_bytes: int | None) -> float | None:
+    return None if size_bytes is None else size_bytes / 1000
+
+
+def _interval(r: Result, language: Language) -> str:
     if r.test is None:
-        return MISSING
+        return ""
     low, high = wilson(round(r.test.top1 * r.test.n), r.test.n)
-    return f"{r.test.top1:.4f} [{low:.3f}, {high:.3f}]"
+    return brackets(low, high, ".3f", language)
 
 
-def _latency(r: Result) -> str:
+def _quartiles(r: Result, language: Language) -> str:
     if r.latency is None:
-        return MISSING
-    s = r.latency.spread
-    mark = " (emulated)" if r.latency.origin == "emulated" else ""
-    return f"{s.median:,.0f} [{s.lower:,.0f}, {s.upper:,.0f}]{mark}"
+        return ""
+    return f"{brackets(r.latency.spread.lower, r.latency.spread.upper, ',.0f', language)} {marks(r, language)}".strip()
 
 
-def _note(results: list[Result]) -> str:
-    parts = []
-    tested = next((r.test for r in results if r.test), None)
-    if tested:
-        parts.append(
-            f"Accuracies and loss: all {tested.n:,} test images through the .tflite file; in brackets the Wilson interval."
-        )
-    parts.append("Sparsity: zeros over all parameters. File sizes in 1,000 bytes; gzip at level 9.")
-    timed = next((r for r in results if r.latency and r.memory_bytes), None)
-    if timed and timed.latency and timed.memory_bytes:
-        n, m = timed.latency.spread.n, timed.memory_bytes.n
-        parts.append(
-            f"Latency: median and quartiles of n = {n} single inferences in {timed.latency.processes} fresh processes, one "
-            f"thread, {timed.latency.interpreter}, on this {timed.latency.origin}: {timed.latency.device}. Peak memory: "
-            f"growth of the peak RSS by loading and running the model, median of n = {m} processes there."
-        )
-    return " ".join(parts)
+def marks(r: Result, language: Language) -> str:
+    """What must not be overlooked beside a latency."""
+    emulated = language.tr("(emulated)") if r.latency and r.latency.origin == "emulated" else ""
+    invalid = language.tr("(not valid)") if r.latency and not r.latency.is_valid else ""
+    return f"{emulated} {invalid}".strip()
 
 
-def by_class(results: list[Result], dataset: Dataset) -> list[Table]:
+def brackets(low: float, high: float, spec: str, language: Language) -> str:
+    """An interval; where the comma is a decimal sign, a semicolon parts its ends."""
+    between = "; " if language.number(0.5, ".1f") != "0.5" else ", "
+    return f"[{language.number(low, spec)}{between}{language.number(high, spec)}]"
+
+
+def by_class(results: list[Result], dataset: Dataset, language: Language) -> list[Table]:
     """For each architecture the change of each class's top-1 against its unpruned float32 cell, in percentage points."""
     tables = []
     for name in dict.fromkeys(r.cell.architecture for r in results):
         own = [r for r in results if r.cell.architecture == name and r.test]
         base = next((r for r in own if r.cell.sparsity == 0 and r.cell.precision == "float32"), None)
-        if base is None or base.test is None or len(own) < 2:
-            continue
-        rows = [[label(base.cell), *(f"{100 * value:.1f} %" for value in base.test.by_class), ""]]
-        for r in own:
-            if r is not base and r.test:
-                changes = [100 * (a - b) for a, b in zip(r.test.by_class, base.test.by_class, strict=True)]
-                rows.append([label(r.cell), *(f"{c:+.1f}" for c in changes), f"{_deviation(changes):.1f}"])
-        n = base.test.n
-        tables.append(
-            Table(
-                f"Top-1 by class: {architecture(name).label}",
-                f"First row: top-1 of each class; below: change in percentage points. n = {n:,} test images; the last "
-                "column is the standard deviation of the changes over the classes.",
-                ["cell", *dataset.classes, "spread"],
-                rows,
-            )
-        )
+        if base is not None and len(own) > 1:
+            tables.append(_class_table(base, [r for r in own if r is not base], dataset, language))
     return tables
+
+
+def _class_table(base: Result, others: list[Result], dataset: Dataset, language: Language) -> Table:
+    assert base.test is not None
+    tr, name = language.tr, base.cell.architecture
+    write = Numbers(base.cell, language)
+    first = [write(100 * value, ".1f", "evaluate", "%") for value in base.test.by_class]
+    rows = [Row([Value(label(base.cell)), *first, Value(MISSING)], base.cell)]
+    for r in others:
+        assert r.test is not None
+        write = Numbers(r.cell, language)
+        changes = [100 * (a - b) for a, b in zip(r.test.by_class, base.test.by_class, strict=True)]
+        written = [write(change, "+.1f", "evaluate") for change in changes]
+        rows.append(Row([Value(label(r.cell)), *written, write(_deviation(changes), ".1f", "evaluate")], r.cell))
+    note = tr(
+        "First row: top-1 of each class; below: change in percentage points. n = {n} test images; the last column is the "
+        "standard deviation of the changes over the classes.",
+        n=base.test.n,
+    )
+    title = tr("Top-1 by class: {architecture}", architecture=architecture(name).label)
+    return Table(f"classes-{name}", title, note, [tr("cell"), *dataset.classes, tr("spread")], rows, is_long=True)
 
 
 def _deviation(values: list[float]) -> float:
@@ -124,48 +195,67 @@ def _deviation(values: list[float]) -> float:
     return math.sqrt(sum((v - mean) ** 2 for v in values) / len(values))
 
 
-def sparsity(results: list[Result]) -> Table:
+def sparsity(results: list[Result], language: Language) -> Table:
     """Achieved sparsity of each variant by layer kind."""
-    kinds = ["pointwise", "convolution", "dense", "depthwise", "normalization", "bias"]
-    rows, seen = [], set()
+    tr = language.tr
+    kinds = {
+        "pointwise": tr("pointwise"),
+        "convolution": tr("convolution"),
+        "dense": tr("dense"),
+        "depthwise": tr("depthwise"),
+        "normalization": tr("normalization"),
+        "bias": tr("bias"),
+    }
+    rows = {}
     for r in results:
-        if r.weights is None or r.cell.variant in seen:
+        if r.weights is None:
             continue
-        seen.add(r.cell.variant)
-        row = [label(r.cell.variant)]
-        for kind in kinds:
-            group = r.weights.get(kind)
-            row.append(f"{group['zeros'] / group['parameters']:.4f}" if group else MISSING)
-        rows.append([*row, f"{r.achieved_sparsity:.4f}"])
-    note = "Zeros over parameters of each kind of layer, counted in the weights before conversion; last column: over all."
-    return Table("Achieved sparsity", note, ["variant", *kinds, "all"], rows)
+        write = Numbers(r.cell, language)
+        values = [write(_share(r.weights.get(kind)), ".4f", "weights") for kind in kinds]
+        total = write(r.achieved_sparsity, ".4f", "weights")
+        rows[r.cell.variant] = Row([Value(label(r.cell.variant)), *values, total], r.cell.variant)
+    note = tr(
+        "Zeros over parameters of each kind of layer, counted in the weights before conversion (exact; n = 1). Last column: "
+        "over all parameters."
+    )
+    headers = [tr("variant"), *kinds.values(), tr("all")]
+    return Table("sparsity", tr("Achieved sparsity"), note, headers, list(rows.values()), is_long=True)
 
 
-def sizes(results: list[Result]) -> Table:
+def _share(group: dict[str, int] | None) -> float | None:
+    return group["zeros"] / group["parameters"] if group and group["parameters"] else None
+
+
+def sizes(results: list[Result], language: Language) -> Table:
     """Sizes against the variant's float32 file."""
+    tr = language.tr
     rows = []
     for r in results:
         base = next((b for b in results if b.cell.variant == r.cell.variant and b.cell.precision == "float32"), None)
         if r.size_bytes is None or r.gzip_bytes is None or base is None or base.size_bytes is None:
             continue
-        rows.append(
-            [
-                label(r.cell),
-                f"{r.size_bytes:,}",
-                f"{base.size_bytes / r.size_bytes:.2f}x",
-                f"{r.gzip_bytes:,}",
-                f"{base.size_bytes / r.gzip_bytes:.2f}x",
-                _float_operators(r),
-            ]
-        )
-    note = "Ratios: the float32 file of the same variant over this file. Exact: n = 1, no spread."
-    headers = ["cell", "file bytes", "smaller", "gzip -9 bytes", "smaller", "float operators"]
-    return Table("File sizes and operators", note, headers, rows)
+        write = Numbers(r.cell, language)
+        values = [
+            Value(label(r.cell)),
+            write(r.size_bytes, ",d", "convert"),
+            write(base.size_bytes / r.size_bytes, ".2f", "convert", "×"),
+            write(r.gzip_bytes, ",d", "convert"),
+            write(base.size_bytes / r.gzip_bytes, ".2f", "convert", "×"),
+            _float_operators(r, language),
+        ]
+        rows.append(Row(values, r.cell))
+    note = tr("Ratios: the float32 file of the same variant over this file. Exact: n = 1, no spread.")
+    headers = [
+        tr("cell"), tr("file bytes"), tr("smaller"), tr("gzip -9 bytes"), tr("smaller after gzip"), tr("float operators"),
+    ]  # fmt: skip
+    return Table("sizes", tr("File sizes and operators"), note, headers, rows, is_long=True)
 
 
-def _float_operators(r: Result) -> str:
+def _float_operators(r: Result, language: Language) -> Value:
     if r.contents is None:
-        return MISSING
+        return Value(MISSING)
     operators: dict[str, dict[str, int]] = r.contents["operators"]
     total = sum(sum(kinds.values()) for kinds in operators.values())
-    return f"{sum(kinds.get('float32', 0) for kinds in operators.values())} of {total}"
+    floats = sum(kinds.get("float32", 0) for kinds in operators.values())
+    text = language.tr("{part} of {all}", part=floats, all=total)
+    return Value(text, floats, Numbers(r.cell, language).record("evaluate"))

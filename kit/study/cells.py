@@ -41,6 +41,12 @@ class Cell(Struct, frozen=True, order=True):
         return self.name == pattern or self.name.startswith(pattern + "/")
 
 
+def named(name: str) -> Cell:
+    """The cell with this name, which must be a whole one."""
+    architecture_name, sparsity, precision = name.split("/")
+    return Cell(architecture_name, int(sparsity.removeprefix("s")), precision)
+
+
 def parse_pattern(text: str) -> str:
     """Check a name such as `mobilenet_v2`, `mobilenet_v2/s60` or `mobilenet_v2/s60/int8` and return it.
 

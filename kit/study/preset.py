@@ -71,6 +71,14 @@ class Bench(Struct, frozen=True, forbid_unknown_fields=True):
     interpreter: str = "litert"
 
 
+class Difference(Struct, frozen=True):
+    """One setting, by its name in the preset's file, and its value here and in `paper`: None where it is absent."""
+
+    setting: str
+    own: Any
+    paper: Any
+
+
 class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """All that decides a run: the grid, the data set, and the protocol of each stage.
 
@@ -99,15 +107,15 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
         more = tuple(a for a in self.extra_architectures if a not in self.architectures)
         return msgspec.structs.replace(self, architectures=self.architectures + more)
 
-    def differences(self) -> list[str]:
-        """In what this preset's protocol differs from `paper`, one short sentence each; empty for `paper` itself."""
+    def differences(self) -> list[Difference]:
+        """In what this preset's protocol differs from `paper`; empty for `paper` itself."""
         return list(_differences(msgspec.to_builtins(load("paper")), msgspec.to_builtins(self)))
 
 
 _NOT_PROTOCOL = {"name", "architectures", "extra_architectures", "sparsities", "precisions", "bench"}
 
 
-def _differences(paper: dict[str, Any], own: dict[str, Any], prefix: str = "") -> list[str]:
+def _differences(paper: dict[str, Any], own: dict[str, Any], prefix: str = "") -> list[Difference]:
     found = []
     for key in {**paper, **own}:
         ours, theirs = own.get(key), paper.get(key)
@@ -116,12 +124,8 @@ def _differences(paper: dict[str, Any], own: dict[str, Any], prefix: str = "") -
         if isinstance(ours, dict) and isinstance(theirs, dict):
             found += _differences(theirs, ours, f"{prefix}{key}.")
         else:
-            found.append(f"{prefix}{key} is {_shown(ours)} instead of {_shown(theirs)}")
+            found.append(Difference(prefix + key, ours, theirs))
     return found
-
-
-def _shown(value: Any) -> str:
-    return "absent" if value is None else str(value)
 
 
 def load(name_or_path: str) -> Preset:

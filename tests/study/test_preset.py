@@ -32,10 +32,10 @@ def test_the_paper_preset_is_the_studys_protocol() -> None:
 
 def test_short_says_in_what_it_differs_from_the_paper() -> None:
     assert preset.load("short").differences() == [
-        "training.epochs is 20 instead of 150",
-        "training.validation_images is 5000 instead of 0",
-        "pruning.schedules.60.epochs is 4 instead of 6",
-        "pruning.schedules.90.epochs is 8 instead of 24",
+        preset.Difference("training.epochs", 20, 150),
+        preset.Difference("training.validation_images", 5000, 0),
+        preset.Difference("pruning.schedules.60.epochs", 4, 6),
+        preset.Difference("pruning.schedules.90.epochs", 8, 24),
     ]
 
 

@@ -1,0 +1,154 @@
+"""What `kit report` leaves for other programs, and what several runs give together."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from msgspec.structs import replace
+
+from kit.report import export
+from kit.report.rows import Row
+from kit.report.study import join
+from kit.study.cells import Cell
+from tests.conftest import Kit
+from tests.report.made_up import Figures, like_the_study, make, values
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    """A folder with a made-up run and what `kit report` wrote of it."""
+    kit = Kit(tmp_path_factory.mktemp("reported"))
+    make(kit.folder / "run")
+    kit("report", "run")
+    return kit
+
+
+def test_twice_the_same_bytes(reported: Kit) -> None:
+    paths = [path for path in reported.folder.rglob("*") if path.is_file()]
+    before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    reported("report", "run")
+    assert before == {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_the_csv_has_a_row_a_cell_with_the_records_figures(reported: Kit) -> None:
+    with (reported.folder / "reports" / "run" / "results.csv").open() as stream:
+        rows = {row["cell"]: row for row in csv.DictReader(stream)}
+    assert len(rows) == 40
+    row, usual = rows["mobilenet_v2/s00/int8"], like_the_study(Cell("mobilenet_v2", 0, "int8"))
+    assert int(row["size_bytes"]) == usual.size_bytes
+    assert float(row["top1"]) == pytest.approx(0.7507, abs=1e-3)
+    assert float(row["latency_us"]) == pytest.approx(usual.latency_us, rel=0.01)
+    assert (row["origin"], row["device"], row["inferences"]) == ("device", "Raspberry Pi 4 Model B", "250")
+
+
+def test_the_json_fits_its_schema_and_the_schema_is_the_documented_one(reported: Kit) -> None:
+    folder = reported.folder / "reports" / "run"
+    results, schema = (json.loads((folder / name).read_text()) for name in ("results.json", "results.schema.json"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(results, schema)
+    verdicts = results["runs"][0]["verdicts"]
+    assert [verdict["outcome"] for verdict in verdicts] == ["reproduced"] * 15
+    assert verdicts[3]["reason"].startswith("The files shrink 3.11 to 3.55 times.")
+    assert (ROOT / "docs" / "results.schema.json").read_bytes() == export.schema()
+    results["runs"][0]["cells"][0]["surprise"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(results, schema)
+
+
+def test_every_column_is_documented() -> None:
+    text = (ROOT / "docs" / "results.md").read_text()
+    for column in Row.__struct_fields__:
+        assert f"| `{column}` |" in text
+    described = json.loads(export.schema())["$defs"]["Row"]["properties"]
+    for column in Row.__struct_fields__:
+        assert described[column]["description"] in text
+
+
+def entities(folder: Path) -> dict[str, dict[str, Any]]:
+    graph = json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
+    assert len({entity["@id"] for entity in graph}) == len(graph)
+    return {entity["@id"]: entity for entity in graph}
+
+
+def test_the_crate_names_what_is_there_by_its_hash(reported: Kit) -> None:
+    run = reported.folder / "run"
+    found = entities(run)
+    parts = {part["@id"] for part in found["./"]["hasPart"]}
+    assert {path.relative_to(run).as_posix() for path in run.rglob("*.json")} - {"ro-crate-metadata.json"} == parts
+    for name in parts:
+        assert found[name]["sha256"] == hashlib.sha256((run / name).read_bytes()).hexdigest()
+    assert found["./"]["datePublished"] == "2021-03-31T12:00:01+00:00"
+    assert found["ro-crate-metadata.json"]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+
+
+def test_the_crate_of_a_real_run_tells_what_was_made_from_what(smoke: Kit) -> None:
+    run = smoke.folder / "runs" / "smoke"
+    found = entities(run)
+    action = found["#mobilenet_v3_small/s60/int8/convert"]
+    assert action["object"] == [
+        {"@id": "#dataset-test"},
+        {"@id": "#dataset-train"},
+        {"@id": "mobilenet_v3_small/s60/weights.safetensors"},
+    ]
+    assert {"@id": "mobilenet_v3_small/s60/int8/model.tflite"} in action["result"]
+    assert found["#mobilenet_v3_small/s60/int8/bench"]["object"] == {"@id": "mobilenet_v3_small/s60/int8/model.tflite"}
+    for entity in found.values():
+        for value in entity.values():
+            for link in value if isinstance(value, list) else [value]:
+                if isinstance(link, dict) and not link["@id"].startswith("http"):
+                    assert link["@id"] in found
+    for part in found["./"]["hasPart"]:
+        assert (run / part["@id"]).is_file()
+
+
+def test_a_run_without_results_leaves_nothing(kit: Kit) -> None:
+    from kit.records.run import create
+    from kit.study.preset import load
+
+    create(kit.folder / "run", load("smoke"))
+    assert "run has no results yet" in kit("report", "run", code=1)
+    assert [path.name for path in kit.folder.rglob("*") if path.is_file()] == ["preset.json"]
+
+
+def test_runs_that_differ_in_the_seed_give_mean_and_deviation(tmp_path: Path) -> None:
+    raised = {1: 0.0, 2: 0.01, 3: 0.05}
+
+    def figures(seed: int, cell: Cell) -> Figures:
+        usual = like_the_study(cell)
+        return replace(usual, top1=tuple(value + raised[seed] for value in usual.top1 or ()))
+
+    runs = [make(tmp_path / f"seed{seed}", lambda cell, s=seed: figures(s, cell), seed=seed) for seed in raised]  # type: ignore[misc]
+    study = join(runs)
+    assert [run.name for run in study.runs] == ["seed1", "seed2", "seed3"]
+    found = next(s for s in study.seeds if (s.cell, s.metric) == ("mobilenet_v2/s00/float32", "top1"))
+    top1 = [next(row.top1 for row in run.cells if row.cell == found.cell) for run in study.runs]
+    assert (found.n, found.runs) == (3, ("seed1", "seed2", "seed3"))
+    assert found.mean == pytest.approx(statistics.mean(top1))  # type: ignore[type-var]
+    assert found.deviation == pytest.approx(statistics.stdev(top1))  # type: ignore[type-var]
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_not_averaged(tmp_path: Path) -> None:
+    runs = [make(tmp_path / "a", seed=1), make(tmp_path / "b", seed=2, dataset="digits")]
+    assert join(runs).seeds == ()
+    assert join([make(tmp_path / "c", seed=1), make(tmp_path / "d", seed=1)]).seeds == ()
+
+
+def test_times_of_two_devices_are_not_averaged(tmp_path: Path) -> None:
+    def on(model: str):  # type: ignore[no-untyped-def]
+        return lambda cell: {"bench.pi.json": values(like_the_study(cell), "device", model=model)}
+
+    runs = [
+        make(tmp_path / "a", seed=1, bench=on("Raspberry Pi 4")),
+        make(tmp_path / "b", seed=2, bench=on("Raspberry Pi 5")),
+    ]
+    metrics = {found.metric for found in join(runs).seeds}
+    assert "top1" in metrics and not metrics & {"latency_us", "memory_bytes"}
