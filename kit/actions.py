@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,6 +144,17 @@ def _summarize(run: Run, concluded: OneRun, language: Language) -> None:
     console.say(cells.note)
     verdicts = answers.summary(concluded.verdicts, language)
     console.show(console.table(verdicts.headers, verdicts.texts()))
+
+
+def published(preset: Preset) -> Callable[[str], bool]:
+    """Whether an output belongs into an excerpt: all predictions, and the int8 models of the lowest and highest sparsity."""
+    outer = [cell for cell in preset.cells() if cell.precision == "int8" and cell.sparsity in _outer(preset.sparsities)]
+    models = {f"{cell.name}/model.tflite" for cell in outer}
+    return lambda name: name.endswith("/predictions.safetensors") or name in models
+
+
+def _outer(sparsities: tuple[int, ...]) -> tuple[int, int]:
+    return min(sparsities), max(sparsities)
 
 
 def end(outcome: Outcome) -> None:

@@ -160,6 +160,7 @@ def verify(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
     import msgspec
 
     from kit.pipeline.verify import problems
+    from kit.records import excerpt
     from kit.records.run import open_run
 
     folder = actions.find_run(run, runs)
@@ -173,6 +174,23 @@ def verify(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
         raise KitError(f"{folder}: {len(wrong)} things do not hold", "run `kit reproduce` with its preset to mend it")
     if not as_json:
         console.say(f"{folder}: all {len(opened.records())} records hold")
+        if absent := len(excerpt.left_out(opened)):
+            console.say(f"{absent} files that they name are not part of this excerpt, and were not looked at")
+
+
+@app.command(epilog="Example: kit publish runs/short reports/reference")
+def publish(
+    run: RunArgument,
+    folder: Annotated[Path, typer.Argument(help="Where the excerpt goes.", show_default=False)],
+    runs: Runs = RUNS,
+) -> None:
+    """An excerpt of a run, small enough for a repository: records, predictions, and int8 models of the outer sparsities."""
+    from kit.records import excerpt
+    from kit.records.run import open_run
+
+    opened = open_run(actions.find_run(run, runs))
+    written = excerpt.make(opened, folder, actions.published(opened.preset))
+    console.say(f"written: {len(written)} files, {sum(path.stat().st_size for path in written) / 1e6:,.1f} MB, to {folder}")
 
 
 @app.command(epilog="Example: kit data cifar10 --archive cifar-10-python.tar.gz")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from pathlib import Path
 
 from kit.errors import KitError
 from kit.pipeline import evaluate
+from kit.records import excerpt, store
 from kit.records import record as records
-from kit.records import store
 from kit.records.record import Record
 from kit.records.run import Run
 
 
 def problems(run: Run) -> Iterator[str]:
     """One line for each thing that does not hold; none for a sound run. Raises KitError where the run has no records."""
-    paths = sorted(run.folder.glob("*/s[0-9][0-9]/**/*.json"))
+    paths = run.record_paths()
     if not paths:
         raise KitError(f"{run.folder} has no records", "make some with `kit reproduce`")
     for path in paths:
@@ -25,7 +24,7 @@ def problems(run: Run) -> Iterator[str]:
         except KitError as error:
             yield str(error)
             continue
-        if path != run.folder / record.cell / f"{record.stage}.json":
+        if path.parent != run.folder / record.cell or path.name.partition(".")[0] != record.stage:
             yield f"{run.relative(path)} is the record of {record.stage} {record.cell}, not of where it lies"
         yield from (f"{record.stage} {record.cell}: {wrong}" for wrong in _wrong(run, record))
 
@@ -34,30 +33,28 @@ def _wrong(run: Run, record: Record) -> Iterator[str]:
     computed = records.fingerprint(record.stage, record.version, record.settings, record.inputs)
     if computed != record.fingerprint:
         yield "settings or inputs are not those that its fingerprint is over"
-    broken = False
+    known = excerpt.left_out(run)
+    contents: dict[str, bytes] = {}
     for name, digest in {**record.inputs, **record.outputs}.items():
-        if name.startswith("dataset:"):
+        if name.startswith("dataset:") or known.get(name) == digest:
             continue
-        wrong = _file(run.folder / name, digest)
-        broken |= bool(wrong)
-        if wrong:
-            yield f"{name} {wrong}"
-    if not broken and record.stage == "evaluate":
-        yield from _evaluation(run.folder / record.cell / evaluate.PREDICTIONS, record)
-    if not broken and record.stage == "convert":
-        yield from _sizes(run.folder / next(iter(record.outputs)), record)
+        content = store.read(run.folder / name)
+        if content is None:
+            yield f"{name} is missing"
+        elif store.digest(content) != digest:
+            yield f"{name} has another content than the record says"
+        else:
+            contents[name] = content
+    if record.stage == "evaluate" and (predictions := contents.get(f"{record.cell}/{evaluate.PREDICTIONS}")):
+        yield from _evaluation(predictions, record)
+    if record.stage == "convert" and (model := contents.get(next(iter(record.outputs)))):
+        yield from _sizes(model, record)
 
 
-def _file(path: Path, digest: str) -> str:
-    if not path.is_file():
-        return "is missing"
-    return "" if store.sha256(path) == digest else "has another content than the record says"
+def _evaluation(predictions: bytes, record: Record) -> Iterator[str]:
+    from safetensors.numpy import load
 
-
-def _evaluation(predictions: Path, record: Record) -> Iterator[str]:
-    from safetensors.numpy import load_file
-
-    tensors = load_file(predictions)
+    tensors = load(predictions)
     for split in ("test", "train"):
         for key, value in evaluate.counts(tensors, split).items():
             stored = record.values[split][key]
@@ -66,8 +63,7 @@ def _evaluation(predictions: Path, record: Record) -> Iterator[str]:
                 yield f"{split} {key} is {stored} in the record and {value} from the predictions"
 
 
-def _sizes(model: Path, record: Record) -> Iterator[str]:
-    content = model.read_bytes()
+def _sizes(content: bytes, record: Record) -> Iterator[str]:
     sizes = {"size_bytes": len(content), "gzip_bytes": len(gzip.compress(content, compresslevel=9, mtime=0))}
     for key, value in sizes.items():
         if record.values[key] != value:

@@ -48,9 +48,13 @@ class Run(Struct, frozen=True):
         """What `bench_paths` names."""
         return [records.read(path) for path in self.bench_paths(cell)]
 
+    def record_paths(self) -> list[Path]:
+        """The files of all records, sorted."""
+        return sorted(self.folder.glob("*/s[0-9][0-9]/**/*.json"))
+
     def records(self) -> list[Record]:
         """All records of the run, sorted by path."""
-        return [records.read(path) for path in sorted(self.folder.glob("*/s[0-9][0-9]/**/*.json"))]
+        return [records.read(path) for path in self.record_paths()]
 
 
 def create(folder: Path, preset: Preset) -> Run:

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import hashlib
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kit.errors import KitError
+
+PACKED = ".gz"
+
+
+def digest(content: bytes) -> str:
+    """SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(path: Path) -> bytes | None:
+    """The content of a file that may lie packed beside its name, or None where it is not there at all. Raises KitError."""
+    packed = path.with_name(path.name + PACKED)
+    try:
+        if path.is_file():
+            return path.read_bytes()
+        return gzip.decompress(packed.read_bytes()) if packed.is_file() else None
+    except (OSError, EOFError, zlib.error) as error:
+        raise KitError(f"{packed} cannot be read ({error})", "get it again from where it came from") from error
 
 
 def sha256(path: Path) -> str:

@@ -29,7 +29,7 @@ _TYPES = {".json": "application/json", ".tflite": "application/octet-stream", ".
 
 def metadata(run: Run) -> bytes:
     """The content of the run's `ro-crate-metadata.json`, from its records alone. Raises KitError where it has none."""
-    paths = sorted(run.folder.glob("*/s[0-9][0-9]/**/*.json"))
+    paths = run.record_paths()
     if not paths:
         raise KitError(f"{run.folder} has no results yet", "run `kit reproduce` first")
     made = ROCrate(version="1.1")

@@ -18,7 +18,7 @@ from tests.e2e.conftest import KIT, Project, run
 CHECKED = [(interpreter, precision) for interpreter in ("litert", "tflite") for precision in ("float32", "int8")]
 
 
-# Under qemu 7.2 ai-edge-litert crashes while it looks for what kind of ARM core this is; without the folder it does not look.
+# Under qemu 7.2 ai-edge-litert crashes while it looks for the kind of ARM core; without that folder it does not look.
 CONTAINER = (
     "docker",
     "run",

@@ -58,14 +58,14 @@ def test_the_json_fits_its_schema_and_the_schema_is_the_documented_one(reported:
     verdicts = results["runs"][0]["verdicts"]
     assert [verdict["outcome"] for verdict in verdicts] == ["reproduced"] * 15
     assert verdicts[3]["reason"].startswith("The files shrink 3.11 to 3.55 times.")
-    assert (ROOT / "docs" / "results.schema.json").read_bytes() == export.schema()
+    assert (ROOT / "reports" / "results.schema.json").read_bytes() == export.schema()
     results["runs"][0]["cells"][0]["surprise"] = 1
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(results, schema)
 
 
 def test_every_column_is_documented() -> None:
-    text = (ROOT / "docs" / "results.md").read_text()
+    text = (ROOT / "reports" / "README.md").read_text()
     for column in Row.__struct_fields__:
         assert f"| `{column}` |" in text
     described = json.loads(export.schema())["$defs"]["Row"]["properties"]

@@ -1,0 +1,59 @@
+"""An excerpt of a run, small enough to publish: all records and predictions, some models, and a list of what it leaves out.
+
+An excerpt is a run: it can be reported, verified and looked into like the one that it is of. Its files are packed.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from kit.errors import KitError
+from kit.records import record as records
+from kit.records import store
+from kit.records.run import Run
+
+LEFT_OUT = "left-out.json"  # the paths of the run's files that the excerpt has not, with their SHA-256
+
+
+def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
+    """Write an excerpt of `run` into `folder` and return its files. `wanted` says of an output's path whether to keep it.
+
+    Raises KitError where `run` has no records, or a file that its records name is missing or another one.
+    """
+    paths = run.record_paths()
+    if not paths:
+        raise KitError(f"{run.folder} has no records", "make some with `kit reproduce`")
+    files = {name: (run.folder / name).read_bytes() for name in _described_by(run, paths)}
+    left_out: dict[str, str] = {}
+    for path in paths:
+        for name, digest in records.read(path).outputs.items():
+            if wanted(name):
+                files[name + store.PACKED] = gzip.compress(_whole(run, name, digest), compresslevel=9, mtime=0)
+            else:
+                left_out[name] = digest
+    files[LEFT_OUT] = msgspec.json.format(msgspec.json.encode(left_out, order="sorted"), indent=1) + b"\n"
+    for name, content in files.items():
+        store.write(folder / name, content)
+    return [folder / name for name in files]
+
+
+def left_out(run: Run) -> dict[str, str]:
+    """What an excerpt does not hold, by path; nothing is left out of a whole run."""
+    path = run.folder / LEFT_OUT
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.is_file() else {}
+
+
+def _described_by(run: Run, paths: list[Path]) -> list[str]:
+    images = sorted((run.folder / "images").glob("*.json"))
+    return [run.relative(path) for path in (run.folder / "preset.json", *paths, *images)]
+
+
+def _whole(run: Run, name: str, digest: str) -> bytes:
+    content = store.read(run.folder / name)
+    if content is None or store.digest(content) != digest:
+        raise KitError(f"{run.folder / name} is not what its record says", "`kit reproduce` with its preset makes it again")
+    return content

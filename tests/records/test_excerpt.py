@@ -1,0 +1,65 @@
+"""`kit publish`: an excerpt of a run can be verified and reported, and does not hide what it lacks."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from kit.records import store
+from tests.conftest import Kit
+
+
+@pytest.fixture(scope="module")
+def excerpt(smoke: Kit, tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    made = Kit(tmp_path_factory.mktemp("excerpt"))
+    said = made("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    assert "written: " in said
+    return made
+
+
+def test_an_excerpt_holds_what_its_records_say(smoke: Kit, excerpt: Kit) -> None:
+    folder = excerpt.folder / "published"
+    said = excerpt("verify", "published")
+    assert "all 14 records hold" in said and "5 files that they name are not part of this excerpt" in said
+    packed = {path.relative_to(folder).as_posix() for path in folder.rglob("*.gz")}
+    assert "mobilenet_v3_small/s00/int8/model.tflite.gz" in packed
+    assert "mobilenet_v3_small/s00/float32/model.tflite.gz" not in packed
+    model = "mobilenet_v3_small/s00/int8/model.tflite"
+    assert gzip.decompress((folder / f"{model}.gz").read_bytes()) == (smoke.folder / "runs" / "smoke" / model).read_bytes()
+
+
+def test_an_excerpt_gives_the_runs_figures_and_the_same_bytes_twice(smoke: Kit, excerpt: Kit) -> None:
+    excerpt("report", "published", "--reports", ".")
+    folder = excerpt.folder / "published"
+    first = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    excerpt("report", "published", "--reports", ".")
+    assert first == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    ours, runs = (
+        json.loads(path.read_text())["runs"][0]["cells"]
+        for path in (folder / "results.json", smoke.folder / "reports" / "smoke" / "results.json")
+    )
+    assert [{**cell, "run": ""} for cell in ours] == [{**cell, "run": ""} for cell in runs]
+
+
+def test_what_is_damaged_or_lost_is_named(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    cell = tmp_path / "published" / "mobilenet_v3_small" / "s00" / "int8"
+    store.write(cell / "model.tflite.gz", gzip.compress(b"another"))
+    (cell / "predictions.safetensors.gz").unlink()
+    said = kit("verify", "published", code=1)
+    assert "int8/model.tflite has another content than the record says" in said
+    assert "int8/predictions.safetensors is missing" in said
+    (cell / "model.tflite.gz").write_bytes(b"no gzip")
+    assert "cannot be read" in kit("verify", "published", code=1)
+
+
+def test_a_run_without_its_files_is_not_published(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    (tmp_path / "published" / "mobilenet_v3_small" / "s00" / "int8" / "model.tflite.gz").unlink()
+    said = kit("publish", "published", "again", code=1)
+    assert "is not what its record says" in said and not (tmp_path / "again").exists()
