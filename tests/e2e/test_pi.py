@@ -55,7 +55,12 @@ def test_predictions_on_the_pi_are_the_hosts(project: Project, folder: Path, nam
 
 
 def _top1(said: str) -> np.ndarray[Any, Any]:
-    return np.array(json.loads(said.splitlines()[0])["top1"])
+    return np.array(_answer(said)["top1"])
+
+
+def _answer(said: str) -> dict[str, Any]:
+    """The agent's JSON; what the interpreter says on stderr comes after it."""
+    return dict(json.JSONDecoder().raw_decode(said)[0])
 
 
 def _arguments(name: str, interpreter: str, precision: str) -> list[str]:
@@ -71,5 +76,5 @@ def test_the_agent_measures_under_both_interpreters(project: Project, folder: Pa
     for image, interpreter in (("kit-pi:arm64", "litert"), ("kit-pi:arm64", "tflite"), ("kit-pi:arm64-tflite", "tflite")):
         arguments = ("measure", model, f"--interpreter={interpreter}", "--inferences=5", "--warmup=1")
         said = run(*CONTAINER, f"--volume={folder}:/work:ro", image, *arguments, cwd=folder)
-        measured = json.loads(said.splitlines()[0])
+        measured = _answer(said)
         assert len(measured["latency_ns"]) == 5 and measured["peak_rss_bytes"] > measured["base_rss_bytes"]
