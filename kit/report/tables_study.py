@@ -53,15 +53,16 @@ def _comparison(row: Comparison, language: Language) -> Row:
     spec, record = _SPECS[row.quantity], row.records[0] if row.records else ""
     agrees = {True: ("✓ " + language.tr("yes"), "up"), False: ("✗ " + language.tr("no"), "down"), None: (MISSING, "")}
     text, tone = agrees[row.agrees]
+    is_foreign = row.note is not None and row.own is not None
     return Row(
         [
             Value(row.cell),
             Value(quantity_name(row.quantity, language)),
             _ranged(row.published, row.published_low, row.published_high, _published_spec(row), "", language),
             _ranged(row.own, row.low, row.high, spec, record, language),
-            _signed(row.deviation, "+" + spec, record, tone, language),
-            _signed(row.relative, "+.2%", record, tone, language),
-            Value(text, tone=tone),
+            _signed(None if is_foreign else row.deviation, "+" + spec, record, tone, language),
+            _signed(None if is_foreign else row.relative, "+.2%", record, tone, language),
+            Value(language.tr("not comparable") if is_foreign else text, tone=tone),
             Value(MISSING) if row.p is None else Value(language.number(row.p, ".2g"), row.p),
             Value(MISSING) if row.n is None else Value(language.number(row.n, ",d"), row.n),
             Value(language.say(row.note or row.test)),

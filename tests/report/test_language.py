@@ -73,7 +73,7 @@ def test_the_whole_report_in_german(smoke: Kit) -> None:
     page = (smoke.folder / "german" / "smoke" / "report.html").read_text()
     english = (smoke.folder / "reports" / "smoke" / "report.html").read_text()
     assert '<html lang="de">' in page and '<html lang="en">' in english
-    assert "Hält die Studie?" in page and "Erreichte Sparsity" in page
+    assert "Hält die Studie stand?" in page and "Erreichte Sparsity" in page
     plain = {text for text in german() if len(text) > 12 and "{" not in text and german()[text] != text}
     shown = [text for text in plain if f">{text}<" in page]
     assert any(f">{text}<" in english for text in plain)

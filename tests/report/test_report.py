@@ -132,6 +132,48 @@ def test_hostile_text_stays_text(smoke: Kit, kit: Kit) -> None:
     assert "alert(1)" in markdown
 
 
+def test_several_runs_stand_side_by_side(smoke: Kit, kit: Kit) -> None:
+    for seed, name in ((1, "one"), (2, "two")):
+        shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "runs" / name)
+        preset = kit.folder / "runs" / name / "preset.json"
+        preset.write_text(json.dumps(json.loads(preset.read_text()) | {"seed": seed}))
+    changed = kit.folder / "runs" / "two" / "mobilenet_v3_small" / "s60" / "int8" / "convert.json"
+    record = json.loads(changed.read_text())
+    first = record["values"]["gzip_bytes"]
+    record["values"]["gzip_bytes"] = first + 2000
+    changed.write_text(json.dumps(record))
+    kit("report", "one", "two")
+    text = (kit.folder / "reports" / "one+two" / "report.md").read_text()
+    assert "| claim | one | two |" in text
+    both = f"| {first / 1000:,.1f} | {(first + 2000) / 1000:,.1f} |"
+    assert f"| mobilenet_v3_small/s60/int8 {both}" in text
+    assert f"{first / 1000 + 1:,.1f} ± {2**0.5:,.1f} (n = 2)" in text
+    page = Page((kit.folder / "reports" / "one+two" / "report.html").read_text())
+    anchors = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(anchors) == len(set(anchors))
+
+
+def test_what_was_emulated_or_is_not_valid_says_so(smoke: Kit, kit: Kit) -> None:
+    run = kit.folder / "run"
+    shutil.copytree(smoke.folder / "runs" / "smoke", run)
+    cell = run / "mobilenet_v3_small" / "s00" / "float32"
+    record = json.loads((cell / "bench.json").read_text())
+    record["values"] |= {"origin": "emulated"}
+    (cell / "bench.json").write_text(json.dumps(record))
+    record["values"] |= {"origin": "device", "device": {"model": "Raspberry Pi 4 Model B"}}
+    record["values"] |= {"validity": {"state": "INVALID", "reasons": ["throttled | twice"]}}
+    (cell / "bench.pi4-tflite-t1.json").write_text(json.dumps(record))
+    kit("report", "run")
+    text = (kit.folder / "reports" / "run" / "report.md").read_text()
+    shown = next(line for line in text.splitlines() if line.startswith("| mobilenet_v3_small/s00/float32 | 1,540,218"))
+    assert "(emulated)" in shown
+    benches = [
+        line for line in text.splitlines() if line.startswith("| mobilenet_v3_small/s00/float32 |") and "✓ yes" in line
+    ]
+    assert any("an emulated processor" in line for line in benches)
+    assert "✗ no: throttled \\| twice" in text
+
+
 def test_twice_gives_the_same_bytes(smoke: Kit) -> None:
     folder = smoke.folder / "reports" / "smoke"
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
