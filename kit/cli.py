@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kit import __version__, actions, console
+from kit import __version__, actions, console, dev, hosts
 from kit.errors import KitError
 from kit.options import (
     DATA,
@@ -18,13 +18,18 @@ from kit.options import (
     All,
     Archive,
     Data,
+    Hosts,
+    Identity,
     Json,
     Patterns,
+    Port,
     PresetName,
     Reports,
     RunArgument,
     RunFolder,
     Runs,
+    SshConfig,
+    User,
     Workers,
 )
 
@@ -35,6 +40,8 @@ app = typer.Typer(
     help="Reproduce a study of quantization and pruning of mobile CNNs: train, compress, measure, report.",
     epilog="Start with: kit reproduce --preset smoke",
 )
+
+app.add_typer(dev.app, name="dev")
 
 
 @app.callback()
@@ -112,15 +119,51 @@ def evaluate(
     actions.stages_of(run, runs, ("evaluate",), patterns, data, workers)
 
 
-@app.command(epilog="Example: kit bench runs/short mobilenet_v2")
+@app.command(epilog="Example: kit bench runs/short mobilenet_v2 --host pi.local")
 def bench(
-    run: RunArgument,
+    run: Annotated[Path, typer.Argument(help="A run, or with --host also a .tflite file.", show_default=False)],
     patterns: Patterns = None,
+    host: Hosts = None,
+    user: User = "",
+    port: Port = None,
+    identity: Identity = None,
+    ssh_config: SshConfig = None,
+    protocol: Annotated[str, typer.Option("--protocol", help="On a host: paper, rigorous or trial.")] = "rigorous",
+    interpreter: Annotated[
+        list[str] | None, typer.Option("--interpreter", help="On a host: tflite (the study's) or litert, or both.")
+    ] = None,
+    threads: Annotated[list[int] | None, typer.Option("--threads", min=1, max=4, help="On a host: 1 to 4.")] = None,
+    parity: Annotated[int, typer.Option("--parity", min=0, help="How many test images to predict on the host.")] = 200,
+    cooling: Annotated[float, typer.Option("--cooling", min=0, help="Seconds to wait at most for a hot host.")] = 120.0,
     data: Data = DATA,
     runs: Runs = RUNS,
+    as_json: Json = False,
 ) -> None:
-    """Measure latency and peak memory of a run's cells on this machine."""
-    actions.stages_of(run, runs, ("bench",), patterns, data, 1)
+    """Measure latency and peak memory of a run's cells on this machine, or on hosts."""
+    if not host:
+        actions.stages_of(run, runs, ("bench",), patterns, data, 1)
+        return
+    where = hosts.Where(host, user, port, identity, ssh_config)
+    chosen = (interpreter or ["tflite"], threads or [1])
+    hosts.bench(run, patterns, where, protocol, *chosen, parity, cooling, data, runs, as_json)
+
+
+@app.command(epilog="Example: kit ship runs/short --host pi.local")
+def ship(
+    run: Annotated[Path | None, typer.Argument(help="A run or a .tflite file; the image alone if left out.")] = None,
+    patterns: Patterns = None,
+    host: Hosts = None,
+    user: User = "",
+    port: Port = None,
+    identity: Identity = None,
+    ssh_config: SshConfig = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Leave nothing of the kit on the host.")] = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Send the Pi image and a run's .tflite files to hosts, as far as they are missing there."""
+    if not host:
+        raise KitError("no host is named", "kit ship --host pi.local")
+    hosts.ship(run, patterns, hosts.Where(host, user, port, identity, ssh_config), remove, runs)
 
 
 @app.command(epilog="Example: kit report runs/short")
@@ -221,13 +264,23 @@ def build(
 
 
 @app.command(epilog="Example: kit doctor --json")
-def doctor(data: Data = DATA, runs: Runs = RUNS, as_json: Json = False) -> None:
-    """Check this machine first: what is there, what is missing, and how to mend it."""
+def doctor(
+    host: Hosts = None,
+    user: User = "",
+    port: Port = None,
+    identity: Identity = None,
+    ssh_config: SshConfig = None,
+    data: Data = DATA,
+    runs: Runs = RUNS,
+    as_json: Json = False,
+) -> None:
+    """Check this machine, or a host: what is there, what is missing, and how to mend it."""
     import msgspec
 
     from kit.doctor import checks
 
-    found = list(checks(data, runs))
+    where = hosts.Where(host or [], user, port, identity, ssh_config)
+    found = list(hosts.checks(where) if host else checks(data, runs))
     if as_json:
         console.print_json(msgspec.json.encode(found))
     else:

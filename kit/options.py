@@ -40,5 +40,14 @@ All = Annotated[bool, typer.Option("--all", help="Take the preset's extra archit
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="KIT_RUNS", help="Where runs are kept.")]
 Reports = Annotated[Path, typer.Option("--reports", envvar="KIT_REPORTS", help="Where reports are written.")]
+Hosts = Annotated[
+    list[str] | None, typer.Option("--host", help="A host reached by SSH, such as pi.local; several side by side.")
+]
+User = Annotated[str, typer.Option("--user", help="Of the host; else what the SSH configuration says.")]
+Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Of the host's SSH server.")]
+Identity = Annotated[Path | None, typer.Option("--identity", help="A private key.")]
+SshConfig = Annotated[
+    Path | None, typer.Option("--ssh-config", envvar="KIT_SSH_CONFIG", help="Instead of ~/.ssh/config.")
+]
 
 DATA, RUNS, REPORTS = Path("data"), Path("runs"), Path("reports")

@@ -25,7 +25,8 @@ def problems(run: Run) -> Iterator[str]:
         except KitError as error:
             yield str(error)
             continue
-        if path != run.folder / record.cell / f"{record.stage}.json":
+        # A bench on a host lies beside the local one, with the host and the protocol in its name: bench.KEY.json.
+        if path.parent != run.folder / record.cell or not path.name.startswith(f"{record.stage}."):
             yield f"{run.relative(path)} is the record of {record.stage} {record.cell}, not of where it lies"
         yield from (f"{record.stage} {record.cell}: {wrong}" for wrong in _wrong(run, record))
 
