@@ -13,6 +13,7 @@ from kit import __version__, actions, console, dev, hosts
 from kit.errors import KitError
 from kit.options import (
     DATA,
+    IMAGE,
     REPORTS,
     RUNS,
     All,
@@ -20,6 +21,7 @@ from kit.options import (
     Data,
     Hosts,
     Identity,
+    ImageTag,
     Json,
     Patterns,
     Port,
@@ -134,6 +136,7 @@ def bench(
     ] = None,
     threads: Annotated[list[int] | None, typer.Option("--threads", min=1, max=4, help="On a host: 1 to 4.")] = None,
     parity: Annotated[int, typer.Option("--parity", min=0, help="How many test images to predict on the host.")] = 200,
+    image: ImageTag = IMAGE,
     cooling: Annotated[float, typer.Option("--cooling", min=0, help="Seconds to wait at most for a hot host.")] = 120.0,
     data: Data = DATA,
     runs: Runs = RUNS,
@@ -145,7 +148,7 @@ def bench(
         return
     where = hosts.Where(host, user, port, identity, ssh_config)
     chosen = (interpreter or ["tflite"], threads or [1])
-    hosts.bench(run, patterns, where, protocol, *chosen, parity, cooling, data, runs, as_json)
+    hosts.bench(run, patterns, where, protocol, *chosen, parity, image, cooling, data, runs, as_json)
 
 
 @app.command(epilog="Example: kit ship runs/short --host pi.local")
@@ -157,13 +160,14 @@ def ship(
     port: Port = None,
     identity: Identity = None,
     ssh_config: SshConfig = None,
+    image: ImageTag = IMAGE,
     remove: Annotated[bool, typer.Option("--remove", help="Leave nothing of the kit on the host.")] = False,
     runs: Runs = RUNS,
 ) -> None:
     """Send the Pi image and a run's .tflite files to hosts, as far as they are missing there."""
     if not host:
         raise KitError("no host is named", "kit ship --host pi.local")
-    hosts.ship(run, patterns, hosts.Where(host, user, port, identity, ssh_config), remove, runs)
+    hosts.ship(run, patterns, hosts.Where(host, user, port, identity, ssh_config), image, remove, runs)
 
 
 @app.command(epilog="Example: kit report runs/short")

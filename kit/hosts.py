@@ -60,6 +60,7 @@ def bench(
     interpreters: Sequence[str],
     threads: Sequence[int],
     parity: int,
+    image: str,
     cooling_s: float,
     data: Path,
     runs: Path,
@@ -77,7 +78,7 @@ def bench(
     addresses, chosen = where.addresses(), known_protocol(protocol)
     targets, run = targets_of(what, patterns, runs)
     folder = run.folder if run else runs
-    order = hosts.Order(targets, chosen, tuple(interpreters), tuple(threads), folder, run, data, parity, cooling_s)
+    order = hosts.Order(targets, chosen, tuple(interpreters), tuple(threads), folder, run, data, parity, cooling_s, image)
     with actions.stoppable(), store.exclusive(folder):
         outcomes = _shown(order, addresses, as_json)
     if as_json:
@@ -103,13 +104,15 @@ def _plain(measured: Measured) -> dict[str, Any]:
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:
-    from kit.report.hosts import table
+    from kit.report.hosts import remarks, tables
 
-    rows = [measured for outcome in outcomes for measured in outcome.measured]
-    if rows:
-        made = table([(m.host, m.series, m.name, m.values) for m in rows])
+    rows = [(m.host, m.series, m.name, m.values) for outcome in outcomes for m in outcome.measured]
+    for made in tables(rows):
+        console.say(made.title)
         console.show(console.table(made.headers, made.rows))
         console.say(made.note)
+    for line in remarks(rows) if rows else []:
+        console.say(line)
     for outcome in outcomes:
         if outcome.shipped:
             console.say(_shipped(outcome.host, outcome.shipped))
@@ -135,7 +138,7 @@ def _end(outcomes: Sequence[Outcome]) -> None:
         raise KitError(f"{failed} measurements failed", "mend the causes above; the same command does only those")
 
 
-def ship(what: Path | None, patterns: list[str] | None, where: Where, remove: bool, runs: Path) -> None:
+def ship(what: Path | None, patterns: list[str] | None, where: Where, image: str, remove: bool, runs: Path) -> None:
     """Send the image, and the .tflite files of `what`; or remove all that the kit left on the hosts."""
     from kit.device import session
     from kit.device import ship as shipping
@@ -148,14 +151,14 @@ def ship(what: Path | None, patterns: list[str] | None, where: Where, remove: bo
             with Link(address) as link:
                 if remove:
                     session.await_quiet(link)
-                    session.restore(link, shipping.IMAGE)
+                    session.restore(link, image)
                     shipping.remove(link)
                     console.say(f"{address.host}: nothing of the kit is left")
                 else:
-                    _send(link, files)
+                    _send(link, files, image)
 
 
-def _send(link: Link, files: dict[str, Path]) -> None:
+def _send(link: Link, files: dict[str, Path], image: str) -> None:
     from kit.device import preflight
     from kit.device import ship as shipping
     from kit.runner.hostview import HostView
@@ -164,7 +167,7 @@ def _send(link: Link, files: dict[str, Path]) -> None:
     preflight.facts(link)
     with HostView([], [], 0) as view:
         sent = shipping.ship(
-            link, files, lambda what, done, total, rate: view(host, "", what, f"{rate / 1e6:.1f} MB/s", done, total)
+            link, files, lambda what, done, total, rate: view(host, "", what, f"{rate / 1e6:.1f} MB/s", done, total), image
         )
     console.say(_shipped(host, sent))
 

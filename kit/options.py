@@ -46,8 +46,8 @@ Hosts = Annotated[
 User = Annotated[str, typer.Option("--user", help="Of the host; else what the SSH configuration says.")]
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Of the host's SSH server.")]
 Identity = Annotated[Path | None, typer.Option("--identity", help="A private key.")]
-SshConfig = Annotated[
-    Path | None, typer.Option("--ssh-config", envvar="KIT_SSH_CONFIG", help="Instead of ~/.ssh/config.")
-]
+SshConfig = Annotated[Path | None, typer.Option("--ssh-config", envvar="KIT_SSH_CONFIG", help="Instead of ~/.ssh/config.")]
+ImageTag = Annotated[str, typer.Option("--image", help="The Pi image on this machine; kit-pi:arm64-tflite is smaller.")]
+IMAGE = "kit-pi:arm64"
 
 DATA, RUNS, REPORTS = Path("data"), Path("runs"), Path("reports")

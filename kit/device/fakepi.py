@@ -94,7 +94,7 @@ class FakePi:
         _network(network, near)
         anchor = process.start(
             ["nsenter", f"--net=/run/netns/{network}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork",
-             "--kill-child", "sleep", "infinity"],
+             "--kill-child", "docker-init", "--", "sleep", "infinity"],
             self.folder / "pi.log",
         )  # fmt: skip
         state = State(anchor, network, far)
@@ -236,7 +236,7 @@ class FakePi:
 def _require() -> None:
     if os.geteuid() != 0:
         raise KitError("the stand-in needs root", "sudo kit dev pi up")
-    packages = {"sshd": "openssh-server", "dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "docker": "docker-cli",
+    packages = {"sshd": "openssh-server", "dockerd": "docker.io", "docker-init": "docker.io", "mmdebstrap": "mmdebstrap", "docker": "docker-cli",
                 "nsenter": "util-linux", "ip": "iproute2", "ssh-keygen": "openssh-client"}  # fmt: skip
     for program, package in packages.items():
         if not _where(program):

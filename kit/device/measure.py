@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -58,8 +59,9 @@ def measure(session: Session, models: Sequence[Model], series: Series, journal: 
             continue
         total = series.protocol.processes
         told(unit.cell, "running", len(journal.of(unit.cell)), total)
+        note = partial(_note, told, unit, total)
         try:
-            journal.add(_unit(session, unit, by_name[unit.cell], series, lambda what, u=unit: told(u.cell, what, u.process, total)))  # type: ignore[misc]
+            journal.add(_unit(session, unit, by_name[unit.cell], series, note))
         except _Refused as error:
             failed[unit.cell] = str(error)
             told(unit.cell, "failed", 0, total)
@@ -67,6 +69,10 @@ def measure(session: Session, models: Sequence[Model], series: Series, journal: 
         done = len(journal.of(unit.cell))
         told(unit.cell, "done" if done == total else "waiting", done, total)
     return failed
+
+
+def _note(told: Told, unit: Unit, total: int, what: str) -> None:
+    told(unit.cell, what, unit.process, total)
 
 
 class _Refused(KitError):  # noqa: N818

@@ -123,15 +123,17 @@ class _Look:
             server = msgspec.json.decode(done.stdout)
             return server["Version"], server["Arch"]
         except (msgspec.DecodeError, KeyError, TypeError):
-            raise self._no_engine(done.stderr) from None
+            raise self._no_engine(done.stderr, done.reason) from None
 
-    def _no_engine(self, stderr: str) -> KitError:
+    def _no_engine(self, stderr: str, reason: str) -> KitError:
         if "permission denied" in stderr.lower():
             remedy = "on it: sudo usermod -aG docker $USER; the kit's next connection may use it"
             return self.fault("this user may not use its Docker engine", remedy)
         if "not found" in stderr:
             return self.fault("Docker is not installed on it", "on it: sudo apt install docker.io")
-        return self.fault("its Docker engine does not run", "on it: sudo systemctl start docker")
+        if "Cannot connect" in stderr:
+            return self.fault("its Docker engine does not run", "on it: sudo systemctl start docker")
+        return self.fault(f"its Docker engine does not answer ({reason})", "on it: docker version")
 
     def free_bytes(self) -> int:
         sizes = [int(line.split()[3]) * 1024 for line in self._disks() if len(line.split()) > 4]

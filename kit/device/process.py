@@ -74,7 +74,9 @@ def stream(argv: Sequence[str | Path], on_line: Callable[[str], object], *, env:
     return process.returncode
 
 
-def feed(argv: Sequence[str | Path], chunks: Iterable[bytes], on_sent: Callable[[int], object] = lambda count: None) -> Finished:
+def feed(
+    argv: Sequence[str | Path], chunks: Iterable[bytes], on_sent: Callable[[int], object] = lambda count: None
+) -> Finished:
     """Run a program and write `chunks` to its stdin; `on_sent` is told the size of each that it took."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _open(argv, out, err) as process:
         assert process.stdin is not None

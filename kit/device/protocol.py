@@ -50,7 +50,8 @@ def protocol(name: str) -> Protocol:
 
 
 def schedule(cells: Sequence[str], processes: int, sentinel: str, seed: int = 1) -> list[Unit]:
-    """Every cell's processes in rounds, each in a random order of its own; `sentinel` before them, between, and after.
+    """Every cell's processes in rounds, each in a random order of its own; `sentinel` before them, between, and after
+    (a single cell is its own sentinel).
 
     So slow drift of the device spreads over all cells, and shows in the sentinel (after A. Georges et al., "Statistically
     rigorous Java performance evaluation", 2007, and T. Kalibera & R. Jones, "Rigorous benchmarking in reasonable time", 2013).
@@ -60,7 +61,7 @@ def schedule(cells: Sequence[str], processes: int, sentinel: str, seed: int = 1)
         round_ = [Unit(cell, process) for cell in cells]
         shuffler.shuffle(round_)
         units += round_
-    return list(_with_sentinels(units, sentinel))
+    return list(_with_sentinels(units, sentinel)) if len(cells) > 1 else units
 
 
 def _with_sentinels(units: Sequence[Unit], sentinel: str) -> Iterator[Unit]:

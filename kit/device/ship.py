@@ -17,7 +17,6 @@ from kit.device.archive import Identity
 from kit.device.ssh import Link
 from kit.errors import KitError
 
-IMAGE = "kit-pi:arm64"
 REPOSITORY = "kit-pi"
 
 Told = Callable[[str, int, int, float], object]
@@ -34,7 +33,7 @@ class Shipped(Struct, frozen=True):
     file_bytes: int
 
 
-def ship(link: Link, files: Mapping[str, Path], told: Told, tag: str = IMAGE) -> Shipped:
+def ship(link: Link, files: Mapping[str, Path], told: Told, tag: str) -> Shipped:
     """Send the image and `files` (by SHA-256), as far as they are missing. Raises KitError where they don't arrive whole."""
     before = link.sent_bytes
     how = image(link, tag, told)
@@ -86,12 +85,17 @@ def remove(link: Link) -> None:
     for listing, removing in (
         (("ps", "--all", "--quiet", "--filter", "label=kit.role"), ("rm", "--force")),
         (("image", "ls", "--quiet", "--filter", f"reference={REPOSITORY}"), ("image", "rm", "--force")),
-        (("image", "ls", "--quiet", "--filter", "label=kit.source", "--filter", "dangling=true"), ("image", "rm", "--force")),
+        (
+            ("image", "ls", "--quiet", "--filter", "label=kit.source", "--filter", "dangling=true"),
+            ("image", "rm", "--force"),
+        ),
     ):
         found = sorted(set(link.run(["docker", *listing]).stdout.split()))
         done = link.run(["docker", *removing, *found]) if found else None
         if done and done.code:
-            raise KitError(f"{link.address.host}: docker {removing[0]} failed ({done.reason})", "end what uses it, try again")
+            raise KitError(
+                f"{link.address.host}: docker {removing[0]} failed ({done.reason})", "end what uses it, try again"
+            )
     remote.remove(link)
 
 

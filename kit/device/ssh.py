@@ -57,7 +57,7 @@ class Address(Struct, frozen=True):
             argv += ["-p", str(self.port)]
         if self.identity:
             argv += ["-i", str(self.identity), "-o", "IdentitiesOnly=yes"]
-        return [*argv, *(part for option in (*_OPTIONS, *options) for part in ("-o", option))]
+        return [*argv, *(part for option in (*options, *_OPTIONS) for part in ("-o", option))]
 
 
 def parse(host: str, user: str, port: int | None, identity: Path | None, config: Path | None) -> Address:

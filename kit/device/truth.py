@@ -54,7 +54,11 @@ def doubts(
     samples: Sequence[dict[str, Any]], gates: Sequence[Gate], sentinels_ns: Sequence[float], protocol: Protocol, threads: int
 ) -> list[str]:
     """What a reader should know beside the number: short phrases, none where nothing is in doubt."""
-    return [*_of_samples(samples, protocol), *_of_drift(sentinels_ns), *_of_device([gate["before"] for gate in gates], threads)]
+    return [
+        *_of_samples(samples, protocol),
+        *_of_drift(sentinels_ns),
+        *_of_device([gate["before"] for gate in gates], threads),
+    ]
 
 
 def _of_samples(samples: Sequence[dict[str, Any]], protocol: Protocol) -> Iterator[str]:

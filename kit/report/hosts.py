@@ -1,4 +1,4 @@
-"""The table of a bench on hosts: a number, its spread, and beside it what is to be doubted."""
+"""The tables of a bench on hosts: a number, its spread, and beside it what is to be doubted."""
 
 from __future__ import annotations
 
@@ -7,44 +7,60 @@ from collections.abc import Sequence
 from typing import Any
 
 from kit.records.statistics import bootstrap, percentile
-from kit.report.tables import Table
+from kit.report.tables import MISSING, Table
 
 Row = tuple[str, str, str, dict[str, Any]]
 """Host, series, name, and the values of the record."""
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """A row for each measurement. Emulated latencies say so, invalid ones show no number."""
-    headers = ["cell", "host", "series", "µs [95 %]", "p90", "p99", "n", "peak MB", "top-1 there", "differ", "state", "doubts"]
-    devices = {f"{host}: {v['device']['model']} ({v['origin']}), {v['device']['kernel']}" for host, _, _, v in rows}
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """A table for each series on each host. A number with a doubt has a ?, said below; an invalid one is not shown."""
+    groups = dict.fromkeys((host, series) for host, series, *_ in rows)
+    return [_table(host, series, [(r[2], r[3]) for r in rows if r[:2] == (host, series)]) for host, series in groups]
+
+
+def _table(host: str, series: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:
+    headers = ["cell", "latency µs [95 %]", "p90", "p99", "n", "peak memory MB", "top-1 there", "differ", "state"]
+    device, origin = rows[0][1]["device"], rows[0][1]["origin"]
+    centre = "mean" if series.endswith("-paper") else "median of the processes' medians"
     note = (
-        "Latency: of `paper` the mean, of others the median of the processes' medians, with its bootstrap interval over "
-        "processes (with one process: over inferences). n: processes x inferences. Peak: growth of the peak RSS, median. "
-        + "; ".join(sorted(devices))
-        + ("." if all(v["origin"] == "device" for *_, v in rows) else ". Emulated latencies say nothing about a device.")
+        f"Latency: {centre}, and its bootstrap interval over processes (with one process, over inferences). n: processes x "
+        "inferences. Peak memory: growth of the peak RSS by loading and running the model, median. Measured on: "
+        f"{device['model']} ({origin}), {device['kernel']}."
     )
-    return Table("Hosts", note, headers, [_row(*row) for row in rows])
+    if origin == "emulated":
+        note += " Emulated latencies say nothing about a device."
+    return Table(f"{host}, {series}", note, headers, [_row(series, *row) for row in rows])
 
 
-def _row(host: str, series: str, name: str, values: dict[str, Any]) -> list[str]:
-    samples, validity, parity = values["samples"], values["validity"], values["parity"]
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """Why numbers are invalid or doubtful, a line each; what holds for all is said once."""
+    shared = set.intersection(*({*values["doubts"]} for *_, values in rows)) if len(rows) > 1 else set[str]()
+    lines = [f"? all: {doubt}" for doubt in sorted(shared)]
+    for host, series, name, values in rows:
+        own = [f"INVALID: {reason}" for reason in values["validity"]["reasons"]]
+        own += [doubt for doubt in values["doubts"] if doubt not in shared]
+        if own:
+            lines.append(f"? {host} {series} {name}: {'; '.join(own)}")
+    return lines
+
+
+def _row(series: str, name: str, values: dict[str, Any]) -> list[str]:
+    samples, parity = values["samples"], values["parity"]
     pooled = sorted(ns / 1000 for sample in samples for ns in sample["latency_ns"])
     growths = [sample["peak_rss_bytes"] - sample["base_rss_bytes"] for sample in samples]
-    mark = " (emulated)" if values["origin"] == "emulated" else ""
-    valid = validity["state"] == "VALID"
+    mark = (" (emulated)" if values["origin"] == "emulated" else "") + (" ?" if values["doubts"] else "")
+    valid = values["validity"]["state"] == "VALID"
     return [
         name,
-        host,
-        series,
-        _latency(samples, series.endswith("-paper")) + mark if valid else "–",
-        f"{percentile(pooled, 90):,.0f}" if valid else "–",
-        f"{percentile(pooled, 99):,.0f}" if valid else "–",
+        _latency(samples, series.endswith("-paper")) + mark if valid else MISSING,
+        f"{percentile(pooled, 90):,.0f}" if valid else MISSING,
+        f"{percentile(pooled, 99):,.0f}" if valid else MISSING,
         f"{len(samples)} x {len(pooled) // len(samples)}",
         f"{statistics.median(growths) / 1e6:.2f}",
-        f"{parity['top1']:.4f} of {parity['n']:,}" if parity else "–",
-        _differing(parity) if parity else "–",
-        validity["state"] if valid else f"INVALID: {'; '.join(validity['reasons'])}",
-        "; ".join(values["doubts"]) or "none",
+        f"{parity['top1']:.4f} of {parity['n']:,}" if parity else MISSING,
+        _differing(parity) if parity else MISSING,
+        values["validity"]["state"],
     ]
 
 

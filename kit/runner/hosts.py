@@ -57,7 +57,7 @@ class Order:
     data: Path = Path("data")
     parity_images: int = 0
     cooling_s: float = 120.0
-    tag: str = ship.IMAGE
+    tag: str = "kit-pi:arm64"
 
     def series(self) -> list[Series]:
         return [Series(self.protocol, i, t, self.cooling_s) for i in self.interpreters for t in self.threads]

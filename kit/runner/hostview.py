@@ -13,7 +13,16 @@ from rich.text import Text
 
 from kit import console
 
-_MARKS = {"waiting": "", "running": "▸", "done": "✓", "fresh": "=", "failed": "✗", "cooling": "❄", "again": "↻", "parity": "≟"}
+_MARKS = {
+    "waiting": "",
+    "running": "▸",
+    "done": "✓",
+    "fresh": "=",
+    "failed": "✗",
+    "cooling": "❄",
+    "again": "↻",
+    "parity": "≟",
+}
 _LINE_EVERY_S = 10.0
 
 
@@ -35,7 +44,9 @@ class HostView:
 
     def __enter__(self) -> HostView:
         if console.out.is_terminal:
-            self._live = self._stack.enter_context(Live(get_renderable=self.render, console=console.out, refresh_per_second=2))
+            self._live = self._stack.enter_context(
+                Live(get_renderable=self.render, console=console.out, refresh_per_second=2)
+            )
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -50,15 +61,19 @@ class HostView:
             if self._began is None and what == "running":
                 self._began, self._resumed = time.monotonic(), self._done()
             _, before = self.cells[(host, series), name]
-            self.cells[(host, series), name] = (what, self.processes if what in ("done", "fresh", "failed") else done or before)
+            self.cells[(host, series), name] = (
+                what,
+                self.processes if what in ("done", "fresh", "failed") else done or before,
+            )
             if self._live is None:
                 self._line(host, series, name, what)
 
     def _sent(self, host: str, name: str, rate: str, done: int, total: int) -> None:
-        self.sending[host] = text = f"{host}: sends {name}, {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate}"
-        rate_mb = float(rate.split()[0])
-        if rate_mb:
-            self.sending[host] = text = f"{text}, about {console.duration((total - done) / 1e6 / rate_mb)} left"
+        text = f"{host}: sends {name}, {done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate}"
+        rate_mb = float(rate.split(maxsplit=1)[0])
+        if rate_mb and done < total:
+            text += f", about {console.duration((total - done) / 1e6 / rate_mb)} left"
+        self.sending[host] = text
         if self._live is None and (done == total or time.monotonic() - self._last_line > _LINE_EVERY_S):
             self._last_line = time.monotonic()
             console.say(f"{time.strftime('%H:%M:%S')} {text}")
@@ -88,7 +103,9 @@ class HostView:
             row = [name]
             for column in self.columns:
                 what, done = self.cells[column, name]
-                row.append(f"{_MARKS.get(what, what)} {'' if what in ('fresh', 'failed') else f'{done}/{self.processes}'}".strip())
+                row.append(
+                    f"{_MARKS.get(what, what)} {'' if what in ('fresh', 'failed') else f'{done}/{self.processes}'}".strip()
+                )
             rows.append(row)
         headers = ["cell", *(" ".join(column) for column in self.columns)]
         lines = [*self.sending.values(), self.summary()]

@@ -80,7 +80,7 @@ def measure(
     details = network.get_input_details()[0]
     network.set_tensor(details["index"], random_input(numpy, details))
     latencies_ns: list[int] = []
-    end_ns = 0
+    start = end_ns = 0
     while len(latencies_ns) < warmup + inferences or start < end_ns:
         if len(latencies_ns) == warmup:
             end_ns = time.perf_counter_ns() + int(seconds * 1e9)
@@ -169,9 +169,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _measured(options: argparse.Namespace) -> dict[str, Any]:
-    return measure(
-        options.model, options.interpreter, options.threads, options.warmup, options.inferences, options.seconds
-    )
+    return measure(options.model, options.interpreter, options.threads, options.warmup, options.inferences, options.seconds)
 
 
 def _predicted(options: argparse.Namespace) -> dict[str, Any]:
