@@ -40,11 +40,11 @@ _SYS = {
         "scaling_available_governors": "ondemand performance powersave\n",
     }.items()
 }
-_PASSWD = (
+_USERS = (
     "root:x:0:0::/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n"
     "pi:x:1000:1000::/home/pi:/bin/sh\nguest:x:1001:1001::/home/guest:/bin/sh\n"
 )
-_GROUP = "root:x:0:\npi:x:1000:\nguest:x:1001:\ndocker:x:990:pi\nnogroup:x:65534:\n"
+_GROUPS = "root:x:0:\npi:x:1000:\nguest:x:1001:\ndocker:x:990:pi\nnogroup:x:65534:\n"
 
 
 class State(Struct, frozen=True):
@@ -173,8 +173,8 @@ class FakePi:
             folder.mkdir(parents=True, exist_ok=True)
         self.reset_sys()
         for target in (self.folder, self.tree / "etc"):
-            store.write(target / "passwd", _PASSWD.encode())
-            store.write(target / "group", _GROUP.encode())
+            store.write(target / "passwd", _USERS.encode())
+            store.write(target / "group", _GROUPS.encode())
         for key in ("id_ed25519", "host_key"):
             if not (self.folder / key).exists():
                 process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kit", "-f", self.folder / key])
@@ -236,8 +236,16 @@ class FakePi:
 def _require() -> None:
     if os.geteuid() != 0:
         raise KitError("the stand-in needs root", "sudo kit dev pi up")
-    packages = {"sshd": "openssh-server", "dockerd": "docker.io", "docker-init": "docker.io", "mmdebstrap": "mmdebstrap", "docker": "docker-cli",
-                "nsenter": "util-linux", "ip": "iproute2", "ssh-keygen": "openssh-client"}  # fmt: skip
+    packages = {
+        "sshd": "openssh-server",
+        "ssh-keygen": "openssh-client",
+        "dockerd": "docker.io",
+        "docker-init": "docker.io",
+        "docker": "docker-cli",
+        "mmdebstrap": "mmdebstrap",
+        "nsenter": "util-linux",
+        "ip": "iproute2",
+    }
     for program, package in packages.items():
         if not _where(program):
             raise KitError(f"{program} is not installed", f"Debian: apt install {package}")

@@ -21,7 +21,7 @@ _ATTEMPTS = 3
 _LOOK_EVERY_S = 2.0
 
 Told = Callable[[str, str, int, int], object]
-"""Told a cell, what happens (`running`, `cooling`, `again`, `done`, `failed`), how many processes are done, and of how many."""
+"""Told a cell, what happens (running, cooling, again, done, failed), how many processes are done, and of how many."""
 
 
 class Model(Struct, frozen=True):

@@ -106,7 +106,7 @@ class Dialog:
     """A program that answers each line with a line. Leaving the `with` block ends it."""
 
     def __init__(self, argv: Sequence[str | Path]) -> None:
-        self._err = tempfile.TemporaryFile()
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         self._process = _open(argv, subprocess.PIPE, self._err)
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._writing = threading.Lock()

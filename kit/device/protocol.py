@@ -53,8 +53,8 @@ def schedule(cells: Sequence[str], processes: int, sentinel: str, seed: int = 1)
     """Every cell's processes in rounds, each in a random order of its own; `sentinel` before them, between, and after
     (a single cell is its own sentinel).
 
-    So slow drift of the device spreads over all cells, and shows in the sentinel (after A. Georges et al., "Statistically
-    rigorous Java performance evaluation", 2007, and T. Kalibera & R. Jones, "Rigorous benchmarking in reasonable time", 2013).
+    So slow drift of the device spreads over all cells, and shows in the sentinel (after A. Georges et al., Statistically
+    rigorous Java performance evaluation, 2007, and T. Kalibera & R. Jones, Rigorous benchmarking in reasonable time, 2013).
     """
     units, shuffler = list[Unit](), random.Random(seed)
     for process in range(processes):

@@ -118,7 +118,8 @@ class _Bench:
 
     def _take_fresh(self, series: Series) -> bool:
         """Whether all of a series is recorded already; what is recorded goes into the outcome."""
-        return all([self._recorded(series, target) for target in self.order.targets])
+        found = [self._recorded(series, target) for target in self.order.targets]
+        return all(found)
 
     def _recorded(self, series: Series, target: Target) -> bool:
         run, cell = self.order.run, target.cell

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kit.device.fakepi import FakePi
+from tests.conftest import take_ctrl_c
 
 KIT = Path(sys.executable).with_name("kit")
 CELL = "mobilenet_v3_small_minimalistic/s00/int8"
@@ -30,7 +30,7 @@ class Bench:
         return subprocess.Popen(
             [KIT, *map(str, arguments)], cwd=self.folder, env=env, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=take_ctrl_c,  # noqa: PLW1509
         )  # fmt: skip
 
     def __call__(self, command: str, *arguments: str | Path, code: int = 0, host: str = "pi.local") -> str:

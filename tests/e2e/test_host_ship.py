@@ -45,9 +45,8 @@ def test_only_what_is_missing_travels_and_nothing_stays(bench: Bench, pi: FakePi
     how, image_bytes, file_bytes = sent(bench("ship", "hosts"))
     models = [path.stat().st_size for path in bench.folder.glob("runs/hosts/*/s00/*/model.tflite")]
     assert how == "whole" and 20e6 < image_bytes < 40e6 and file_bytes == sum(models)
-    print(
-        f"first: {time.monotonic() - begin:.1f} s, {image_bytes + file_bytes:,} bytes; {pi.sent_bytes() - before:,} on the wire"
-    )
+    took_s, wire = time.monotonic() - begin, pi.sent_bytes() - before
+    print(f"first: {took_s:.1f} s, {image_bytes + file_bytes:,} bytes; {wire:,} on the wire")
 
     begin, before = time.monotonic(), pi.sent_bytes()
     assert sent(bench("ship", "hosts")) == ("nothing", 0, 0)
@@ -89,7 +88,7 @@ def test_a_cut_link_goes_on_where_it_was(bench: Bench, pi: FakePi) -> None:
 def test_an_engine_that_says_success_and_has_nothing_gets_the_whole_image(bench: Bench, pi: FakePi, changed: str) -> None:
     bench("ship")
     lie = (
-        '#!/bin/sh\nif [ "$1" = load ] && [ "$(stat -c %s "$4")" -lt 1000000 ]; then echo "Loaded image: kit-pi"; exit 0; fi\n'
+        '#!/bin/sh\nif [ "$1" = load ] && [ "$(stat -c %s "$4")" -lt 1000000 ]; then echo "Loaded image: x"; exit 0; fi\n'
         'exec "$0.real" "$@"\n'
     )
     with replaced(pi, docker(pi), lie):

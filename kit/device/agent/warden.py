@@ -95,7 +95,9 @@ def _answer(device: Device, asked: "queue.Queue[str]") -> None:
 def _watched(device: Device, arguments: list[str], every_s: float = 0.5) -> dict[str, Any]:
     before, during = device.read(), []
     argv = [sys.executable, str(AGENT), *arguments]
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(  # noqa: S603 - the agent, with arguments that came as a list
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         ended = threading.Event()
 
         def watch() -> None:
@@ -112,7 +114,7 @@ def _watched(device: Device, arguments: list[str], every_s: float = 0.5) -> dict
 
 
 def govern(root: Path, wanted: str, state: Path, patience_s: float) -> None:
-    """Set the governor to `wanted` (empty: only put back what an earlier, killed call left) until stdin ends or falls silent.
+    """Set the governor to `wanted` until stdin ends or falls silent; empty: only put back what a killed call left.
 
     The previous one is written to `state` first, so that a later call can put it back if this one is killed.
     """
