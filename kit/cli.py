@@ -18,14 +18,18 @@ from kit.options import (
     RUNS,
     All,
     Archive,
+    Ca,
     Data,
     Hosts,
     Identity,
     ImageTag,
+    Interpreters,
     Json,
     Patterns,
+    Platforms,
     Port,
     PresetName,
+    ProtocolName,
     Reports,
     RunArgument,
     RunFolder,
@@ -130,10 +134,8 @@ def bench(
     port: Port = None,
     identity: Identity = None,
     ssh_config: SshConfig = None,
-    protocol: Annotated[str, typer.Option("--protocol", help="On a host: paper, rigorous or trial.")] = "rigorous",
-    interpreter: Annotated[
-        list[str] | None, typer.Option("--interpreter", help="On a host: tflite (the study's) or litert, or both.")
-    ] = None,
+    protocol: ProtocolName = "rigorous",
+    interpreter: Interpreters = None,
     threads: Annotated[list[int] | None, typer.Option("--threads", min=1, max=4, help="On a host: 1 to 4.")] = None,
     parity: Annotated[int, typer.Option("--parity", min=0, help="How many test images to predict on the host.")] = 200,
     image: ImageTag = IMAGE,
@@ -146,8 +148,7 @@ def bench(
     if not host:
         actions.stages_of(run, runs, ("bench",), patterns, data, 1)
         return
-    where = hosts.Where(host, user, port, identity, ssh_config)
-    chosen = (interpreter or ["tflite"], threads or [1])
+    where, chosen = hosts.Where(host, user, port, identity, ssh_config), (interpreter or ["tflite"], threads or [1])
     hosts.bench(run, patterns, where, protocol, *chosen, parity, image, cooling, data, runs, as_json)
 
 
@@ -233,19 +234,9 @@ def data(
 @app.command(epilog="Example: kit build pi --no-registry")
 def build(
     what: Annotated[str, typer.Argument(help="train, pi or all.")] = "all",
-    platform: Annotated[
-        list[str] | None,
-        typer.Option("--platform", help="linux/amd64 or linux/arm64; of train this machine's, of pi linux/arm64."),
-    ] = None,
+    platform: Platforms = None,
     no_registry: Annotated[bool, typer.Option("--no-registry", help="Make the base from Debian's packages.")] = False,
-    ca: Annotated[
-        Path | None,
-        typer.Option(
-            "--ca",
-            envvar=["KIT_CA", "PIP_CERT", "SSL_CERT_FILE"],
-            help="The CA of a network that re-signs TLS; it stays in no layer.",
-        ),
-    ] = None,
+    ca: Ca = None,
     base: Annotated[str, typer.Option("--base", help="Another base image, such as one by its digest.")] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew, the base included.")] = False,
     tflite_only: Annotated[bool, typer.Option("--tflite-only", help="The Pi image without ai-edge-litert.")] = False,

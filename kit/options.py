@@ -40,6 +40,22 @@ All = Annotated[bool, typer.Option("--all", help="Take the preset's extra archit
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="KIT_RUNS", help="Where runs are kept.")]
 Reports = Annotated[Path, typer.Option("--reports", envvar="KIT_REPORTS", help="Where reports are written.")]
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option("--platform", help="linux/amd64 or linux/arm64; of train this machine's, of pi linux/arm64."),
+]
+Ca = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca",
+        envvar=["KIT_CA", "PIP_CERT", "SSL_CERT_FILE"],
+        help="The CA of a network that re-signs TLS; it stays in no layer.",
+    ),
+]
+ProtocolName = Annotated[str, typer.Option("--protocol", help="On a host: paper, rigorous or trial.")]
+Interpreters = Annotated[
+    list[str] | None, typer.Option("--interpreter", help="On a host: tflite (the study's) or litert, or both.")
+]
 Hosts = Annotated[
     list[str] | None, typer.Option("--host", help="A host reached by SSH, such as pi.local; several side by side.")
 ]

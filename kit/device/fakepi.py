@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
-from kit.device import base, process
+from kit.device import base, namespace, process
+from kit.device.namespace import State
 from kit.errors import KitError
 from kit.records import store
 
@@ -45,14 +45,6 @@ _USERS = (
     "pi:x:1000:1000::/home/pi:/bin/sh\nguest:x:1001:1001::/home/guest:/bin/sh\n"
 )
 _GROUPS = "root:x:0:\npi:x:1000:\nguest:x:1001:\ndocker:x:990:pi\nnogroup:x:65534:\n"
-
-
-class State(Struct, frozen=True):
-    """What is needed to stop it: the process whose end takes all others with it, and its network."""
-
-    anchor: int
-    network: str
-    address: str
 
 
 class FakePi:
@@ -90,8 +82,8 @@ class FakePi:
             return running
         _require()
         self._files()
-        network, near, far = _free_network()
-        _network(network, near)
+        network, near, far = namespace.free_network()
+        namespace.make(network, near)
         anchor = process.start(
             ["nsenter", f"--net=/run/netns/{network}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork",
              "--kill-child", "docker-init", "--", "sleep", "infinity"],
@@ -112,9 +104,9 @@ class FakePi:
         state = self.state()
         if state is None:
             return
-        child = _first_child(state)
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)  # the namespace's first process: the kernel ends all the others
+        for child in namespace.children(state.anchor):
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)  # the namespace's first process: the kernel ends all the others
         with suppress(ProcessLookupError):
             os.kill(state.anchor, signal.SIGTERM)
         process.run(["ip", "link", "delete", state.network])
@@ -124,7 +116,7 @@ class FakePi:
     def enter(self, *argv: str | Path) -> process.Finished:
         """Run one of this machine's programs inside, as root. Raises KitError where it fails."""
         state = self._running()
-        done = process.run([*_enter(state), *argv])
+        done = process.run([*namespace.enter(state), *argv])
         if done.code:
             raise KitError(f"the stand-in: {argv[0]} failed ({done.reason})", f"see {self.folder / 'pi.log'}")
         return done
@@ -134,8 +126,11 @@ class FakePi:
         (self.folder / "run").mkdir(exist_ok=True)
         self.enter("rm", "-f", "/run/docker.pid")
         argv = ["dockerd", "--bridge=none", "--iptables=false", "--group=990"]
-        process.start([*_enter(self._running()), *argv], self.folder / "dockerd.log")
-        _wait(lambda: not process.run([*_enter(self._running()), "docker", "version"]).code, self.folder / "dockerd.log")
+        process.start([*namespace.enter(self._running()), *argv], self.folder / "dockerd.log")
+        _wait(
+            lambda: not process.run([*namespace.enter(self._running()), "docker", "version"]).code,
+            self.folder / "dockerd.log",
+        )
 
     def kill_engine(self) -> None:
         """kill -9."""
@@ -205,7 +200,7 @@ class FakePi:
     def _inside(self, state: State) -> None:
         """Mounts, then the engine and sshd, in the order in which one needs the other."""
         f = self.folder
-        _wait(lambda: bool(_children(state.anchor)), f / "pi.log")
+        _wait(lambda: bool(namespace.children(state.anchor)), f / "pi.log")
         steps: list[Sequence[str | Path]] = [
             ("mount", "-t", "proc", "proc", "/proc"),
             ("mount", "--rbind", "/sys/fs/cgroup", self.sys / "fs" / "cgroup"),
@@ -266,42 +261,6 @@ def _copy_program(name: str, tree: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
             shutil.copy2(source, target)
-
-
-def _free_network() -> tuple[str, str, str]:
-    """A name that is not taken, this machine's address on its /30 network, and the stand-in's."""
-    taken = process.run(["ip", "netns", "list"]).stdout
-    for index in range(64):
-        if f"kitpi{index} " not in taken + " " and f"kitpi{index}\n" not in taken:
-            return f"kitpi{index}", f"10.87.{index}.1", f"10.87.{index}.2"
-    raise KitError("64 stand-ins are running", "stop one: kit dev pi down")
-
-
-def _network(name: str, near: str) -> None:
-    for step in (
-        ("netns", "add", name),
-        ("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name),
-        ("address", "add", f"{near}/30", "dev", name),
-        ("link", "set", name, "up"),
-    ):
-        done = process.run(["ip", *step])
-        if done.code:
-            raise KitError(f"no network for the stand-in ({done.reason})", "run it where network namespaces are allowed")
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _first_child(state: State) -> int:
-    return (_children(state.anchor) or [state.anchor])[0]
-
-
-def _enter(state: State) -> list[str]:
-    return ["nsenter", "--target", str(_first_child(state)), "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
 
 
 def _wait(ready: object, log: Path, patience_s: float = 60.0) -> None:
