@@ -42,7 +42,7 @@ class Facts(Struct, frozen=True):
 
     def described(self) -> dict[str, Any]:
         """For a record: what the device is, not how it stands at the moment."""
-        return {name: getattr(self, name) for name in ("model", "kernel", "machine", "engine", "cores", "memory_bytes")}
+        return {name: getattr(self, name) for name in ("model", "kernel", "machine", "engine", "cores")}
 
 
 def checks(link: Link) -> Iterator[Check]:

@@ -132,6 +132,10 @@ class Dialog:
         except queue.Empty:
             return None
 
+    def kill(self) -> None:
+        """End it at once; the next `receive` returns None."""
+        self._process.kill()
+
     def end(self, patience_s: float = 10.0) -> Finished:
         """Close its stdin, wait for its end, and say how it ended; after `patience_s` it is killed."""
         assert self._process.stdin is not None

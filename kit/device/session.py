@@ -75,6 +75,10 @@ class Session:
     def __exit__(self, *exception: Any) -> None:
         self._container.end()
 
+    def abort(self) -> None:
+        """End a running measurement, from another thread."""
+        self._container.dialog.kill()
+
     def read(self) -> dict[str, Any]:
         """The device's readings now."""
         self._container.dialog.send("[]")

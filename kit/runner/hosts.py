@@ -95,17 +95,36 @@ def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
 
 def bench(order: Order, addresses: Sequence[Address], told: Told) -> list[Outcome]:
     """Measure on all hosts, side by side. What one host lacks does not stop the others."""
-    with ThreadPoolExecutor(len(addresses)) as pool:
-        return list(pool.map(lambda address: _Bench(order, address, told).outcome_or_reason(), addresses))
+    benches = [_Bench(order, address, told) for address in addresses]
+    with ThreadPoolExecutor(len(benches)) as pool:
+        try:
+            return list(pool.map(_Bench.outcome_or_reason, benches))
+        except BaseException:  # Ctrl-C: the threads don't see it
+            for bench_ in benches:
+                bench_.stop()
+            raise
 
 
 class _Bench:
     """The bench of one host."""
 
     def __init__(self, order: Order, address: Address, told: Told) -> None:
-        self.order, self.address, self.told = order, address, told
+        self.order, self.address, self._told = order, address, told
+        self._stopped = False
+        self._measuring: session.Session | None = None
         self.outcome = Outcome(address.host)
         self.digests = {target.name: store.sha256(target.path) for target in order.targets}
+
+    def stop(self) -> None:
+        """End at the next word, and don't wait for a running measurement. The host is left as it was found."""
+        self._stopped = True
+        if self._measuring:
+            self._measuring.abort()
+
+    def told(self, host: str, series: str, cell: str, what: str, done: int, total: int) -> None:
+        if self._stopped:
+            raise KitError("stopped", "the same command goes on from here")
+        self._told(host, series, cell, what, done, total)
 
     def outcome_or_reason(self) -> Outcome:
         try:
@@ -147,6 +166,7 @@ class _Bench:
             self.outcome.shipped = ship.ship(link, files, self._sending, order.tag)
             governor = stack.enter_context(session.Governor(link, order.tag))
             measuring = stack.enter_context(session.Session(link, order.tag, facts.emulated))
+            self._measuring = measuring
             for series in stale:
                 self._series(measuring, series, facts, governor.found, chosen)
 

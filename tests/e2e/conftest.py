@@ -107,7 +107,9 @@ def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePi]:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of three architectures, float32 and int8, evaluated."""
+    """A folder with a run of three architectures, float32 and int8, evaluated; KIT_TEST_MODELS names one made before."""
+    if "KIT_TEST_MODELS" in os.environ:
+        return Path(os.environ["KIT_TEST_MODELS"])
     folder = tmp_path_factory.mktemp("models")
     run(KIT, "train", "--preset", Path(__file__).with_name("hosts.toml"), cwd=folder)
     run(KIT, "compress", "hosts", cwd=folder)

@@ -15,7 +15,7 @@ from kit.device.fakepi import FakePi
 from tests.conftest import take_ctrl_c
 
 KIT = Path(sys.executable).with_name("kit")
-CELL = "mobilenet_v3_small_minimalistic/s00/int8"
+CELL = "mobilenet_v3_small/s00/int8"
 TRIAL = ("--protocol", "trial", "--parity", "0")
 
 

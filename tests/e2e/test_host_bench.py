@@ -44,7 +44,7 @@ def test_from_nothing_to_records(bench: Bench, pi: FakePi) -> None:
 
 
 def test_a_cut_link_goes_on_at_the_measurement_where_it_was(bench: Bench, pi: FakePi) -> None:
-    process = bench.start("bench", "hosts", "mobilenet_v3_small_minimalistic", *TRIAL, "--host", "pi.local")
+    process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
     wait_for(lambda: bench.journal() >= 2)
     pi.cut()
     said = end(process, 1)
@@ -52,7 +52,7 @@ def test_a_cut_link_goes_on_at_the_measurement_where_it_was(bench: Bench, pi: Fa
     assert said.splitlines()[-1].startswith("error: pi.local: ") and "Traceback" not in said
     wait_for(lambda: not containers(pi))
     assert governors(pi) == {"ondemand"}, "the container puts it back by itself"
-    goes_on(bench, "mobilenet_v3_small_minimalistic")
+    goes_on(bench, "mobilenet_v3_small")
 
 
 def goes_on(bench: Bench, what: str) -> None:
@@ -67,18 +67,18 @@ def goes_on(bench: Bench, what: str) -> None:
 def test_ctrl_c_and_kill_9_leave_nothing_running(bench: Bench, pi: FakePi) -> None:
     for kill in (interrupt, lambda process: os.kill(process.pid, signal.SIGKILL)):
         shutil.rmtree(bench.folder / "runs" / "hosts" / ".bench", ignore_errors=True)
-        process = bench.start("bench", "hosts", "mobilenet_v3_small_minimalistic", *TRIAL, "--host", "pi.local")
+        process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
         wait_for(lambda: bench.journal() >= 1)
         assert governors(pi) == {"performance"}
         kill(process)
         process.communicate(timeout=60)
         wait_for(lambda: not containers(pi), 40)
         assert governors(pi) == {"ondemand"}
-    goes_on(bench, "mobilenet_v3_small_minimalistic")
+    goes_on(bench, "mobilenet_v3_small")
 
 
 def test_a_killed_engine_is_one_line_and_the_next_call_goes_on(bench: Bench, pi: FakePi) -> None:
-    process = bench.start("bench", "hosts", "mobilenet_v3_small_minimalistic", *TRIAL, "--host", "pi.local")
+    process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
     wait_for(lambda: bench.journal() >= 2)
     pi.kill_engine()
     try:
@@ -86,7 +86,7 @@ def test_a_killed_engine_is_one_line_and_the_next_call_goes_on(bench: Bench, pi:
     finally:
         pi.start_engine()
     assert "Traceback" not in said and "the same command goes on" in said.splitlines()[-1]
-    goes_on(bench, "mobilenet_v3_small_minimalistic")
+    goes_on(bench, "mobilenet_v3_small")
     assert governors(pi) == {"ondemand"}
 
 
