@@ -3,7 +3,6 @@ other side has."""
 
 from __future__ import annotations
 
-import io
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -72,8 +71,10 @@ def save(tag: str, folder: Path) -> Path:
 
 def pack(saved: Path, kept: int, folder: Path) -> Packed:
     """Pack what `save` wrote, without its first `kept` layers: a layer's identity depends on all those below it."""
-    import zstandard
-
+    try:
+        import zstandard
+    except ImportError as error:
+        raise KitError("zstandard is not installed", "pip install 'mobile-cnn-kit[docker]'") from error
     path = folder / f"image-{kept}.tar.zst"
     with tarfile.open(saved) as source, path.open("wb") as sink:
         manifest = msgspec.json.decode(_read(source, "manifest.json"))[0]
@@ -92,7 +93,7 @@ def pack(saved: Path, kept: int, folder: Path) -> Packed:
 
 def _read(tar: tarfile.TarFile, name: str) -> bytes:
     stream = tar.extractfile(name)
-    assert isinstance(stream, io.BufferedIOBase) or stream is not None
+    assert stream is not None, f"{name} is no file"
     return stream.read()
 
 
