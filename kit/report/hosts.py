@@ -24,8 +24,8 @@ def _table(host: str, series: str, rows: Sequence[tuple[str, dict[str, Any]]]) -
     device, origin = rows[0][1]["device"], rows[0][1]["origin"]
     centre = "mean" if series.endswith("-paper") else "median of the processes' medians"
     note = (
-        f"Latency: {centre}, and its bootstrap interval over processes (with one process, over inferences). n: processes x "
-        "inferences. Peak memory: growth of the peak RSS by loading and running the model, median. Measured on: "
+        f"Latency: {centre}, and its bootstrap interval over processes (with one process, over blocks of inferences). n: "
+        "processes x inferences. Peak memory: growth of the peak RSS by loading and running the model, median. Measured on: "
         f"{device['model']} ({origin}), {device['kernel']}."
     )
     if origin == "emulated":
@@ -65,11 +65,19 @@ def _row(series: str, name: str, values: dict[str, Any]) -> list[str]:
 
 
 def _latency(samples: Sequence[dict[str, Any]], mean: bool) -> str:
+    """Processes are resampled; of a single one blocks of inferences that follow each other (H. R. Künsch, 1989), because
+    neighbours are alike."""
     centre = statistics.fmean if mean else statistics.median
     groups = [[ns / 1000 for ns in sample["latency_ns"]] for sample in samples]
-    centres = [centre(group) for group in groups] if len(groups) > 1 else groups[0]
-    low, high = bootstrap(centres, centre)
+    centres = [centre(group) for group in groups]
+    resampled = centres if len(groups) > 1 else [centre(block) for block in _blocks(groups[0])]
+    low, high = bootstrap(resampled, centre)
     return f"{centre(centres):,.0f} [{low:,.0f}, {high:,.0f}]"
+
+
+def _blocks(values: Sequence[float], count: int = 50) -> list[Sequence[float]]:
+    size = max(1, len(values) // count)
+    return [values[start : start + size] for start in range(0, len(values) - size + 1, size)]
 
 
 def _differing(parity: dict[str, Any]) -> str:

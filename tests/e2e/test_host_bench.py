@@ -141,6 +141,11 @@ def test_a_throttled_cell_is_measured_again_and_then_invalid(bench: Bench, pi: F
     row = next(line for line in said.splitlines() if line.startswith(CELL))
     assert "–" in row and "emulated" not in row, "an invalid latency is not shown"
 
+    pi.reset_sys()
+    bench("bench", "hosts", CELL, *TRIAL, "--cooling", "0")
+    (record,) = bench.records()
+    assert record["values"]["validity"] == {"state": "VALID", "reasons": []}, "the next call measures it again"
+
 
 def test_a_clock_that_falls_in_the_middle_of_a_cell(bench: Bench, pi: FakePi) -> None:
     with meanwhile(bench, pi, lambda: (pi.sys / CLOCK).write_text("600000\n")):
@@ -171,3 +176,25 @@ def test_a_file_that_is_no_model(bench: Bench, pi: FakePi) -> None:
     (bench.folder / "broken.tflite").write_bytes(b"no model")
     said = bench("bench", "broken.tflite", *TRIAL, code=1)
     assert "is no model that this interpreter runs" in said and "error: 1 measurements failed" in said
+
+
+def test_a_reboot_in_the_middle(bench: Bench, pi: FakePi) -> None:
+    process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
+    wait_for(lambda: bench.journal() >= 2)
+    pi.down()
+    said = end(process, 1)
+    pi.up()
+    assert "Traceback" not in said and said.splitlines()[-1].startswith("error: pi.local: ")
+    goes_on(bench, "mobilenet_v3_small")
+
+
+def test_a_host_that_is_gone_does_not_stop_the_others(bench: Bench, pi: FakePi) -> None:
+    config = pi.config.read_text()
+    try:
+        pi.config.write_text(config + "Host gone\n  HostName 127.0.0.1\n  Port 1\n")
+        said = bench("bench", "hosts", CELL, *TRIAL, "--host", "gone", code=1)
+    finally:
+        pi.config.write_text(config)
+    assert "error: gone: nothing listens there" in said and f"{CELL} " in said
+    (record,) = bench.records()
+    assert record["settings"]["device"] == "pi.local" and len(record["values"]["samples"]) == 2
