@@ -49,7 +49,7 @@ options="--quiet --require-hashes --no-deps --no-compile --no-cache-dir --only-b
 pip install $options --target wheels/tflite -r requirements-pi.txt
 pip install $options --target wheels/litert -r requirements-pi-litert.txt
 SCRIPT
-COPY docker/pi_files.py docker/sbom.py kit/device/agent/agent.py ./
+COPY docker/pi_files.py docker/sbom.py kit/device/agent/agent.py kit/device/agent/warden.py ./
 RUN for deb in debs/*.deb; do dpkg-deb -x "$deb" tree; done \
  && python3 pi_files.py "$TARGETARCH" "$SOURCE_DATE_EPOCH"
 

@@ -41,10 +41,12 @@ def main(architecture: str, date: int) -> None:
     for image, wheels in (("tflite", ["tflite"]), ("both", ["tflite", "litert"])):
         own = OUT / image / "usr/share/kit"
         own.mkdir(parents=True)
-        shutil.copy("agent.py", own / "agent.py")
+        programs = [Path("agent.py"), Path("warden.py")]
+        for program in programs:
+            shutil.copy(program, own)
         packages = [Path("wheels") / name for name in wheels]
         status = Path("debian.txt")
-        sbom.write(own / "image.json", sbom.sbom("kit-pi", architecture, status, packages, [Path("agent.py")]))
+        sbom.write(own / "image.json", sbom.sbom("kit-pi", architecture, status, packages, programs))
     for layer in OUT.iterdir():
         _compile(layer)
         _level(layer, date)

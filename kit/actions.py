@@ -146,15 +146,59 @@ def _summarize(run: Run, concluded: OneRun, language: Language) -> None:
     console.show(console.table(verdicts.headers, verdicts.texts()))
 
 
-def published(preset: Preset) -> Callable[[str], bool]:
+def status(folder: Path, as_json: bool) -> None:
+    """Show what a run is doing now."""
+    from kit.records import store
+    from kit.records.run import open_run
+    from kit.runner import board
+
+    seen = board.status(open_run(folder))
+    if as_json:
+        console.print_json(board.to_json(seen))
+        return
+    console.say(f"{folder}: {'working' if store.is_held(folder) else 'not working'}")
+    console.show(board.matrix(seen))
+
+
+def verify(folder: Path, as_json: bool) -> None:
+    """Say what does not hold in a run; raises KitError where something does not."""
+    import msgspec
+
+    from kit.pipeline.verify import problems
+    from kit.records import excerpt
+    from kit.records.run import open_run
+
+    run = open_run(folder)
+    wrong, count = list(problems(run)), len(run.record_paths())
+    if as_json:
+        console.print_json(msgspec.json.encode({"records": count, "problems": wrong}))
+    for line in [] if as_json else wrong:
+        console.say(line)
+    if wrong:
+        raise KitError(f"{folder}: {len(wrong)} things do not hold", "run `kit reproduce` with its preset to mend it")
+    if not as_json:
+        console.say(f"{folder}: all {count} records hold")
+        if absent := len(excerpt.left_out(run)):
+            console.say(f"{absent} files that they name are not part of this excerpt, and were not looked at")
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Write an excerpt of a run into `target`."""
+    from kit.records import excerpt
+    from kit.records.run import open_run
+
+    run = open_run(folder)
+    written = excerpt.make(run, target, _published(run.preset))
+    size_mb = sum(path.stat().st_size for path in written) / 1e6
+    console.say(f"written: {len(written)} files, {size_mb:,.1f} MB, to {target}")
+
+
+def _published(preset: Preset) -> Callable[[str], bool]:
     """Whether an output belongs into an excerpt: all predictions, and the int8 models of the lowest and highest sparsity."""
-    outer = [cell for cell in preset.cells() if cell.precision == "int8" and cell.sparsity in _outer(preset.sparsities)]
-    models = {f"{cell.name}/model.tflite" for cell in outer}
+    outer = {min(preset.sparsities), max(preset.sparsities)}
+    cells = [cell for cell in preset.cells() if cell.precision == "int8" and cell.sparsity in outer]
+    models = {f"{cell.name}/model.tflite" for cell in cells}
     return lambda name: name.endswith("/predictions.safetensors") or name in models
-
-
-def _outer(sparsities: tuple[int, ...]) -> tuple[int, int]:
-    return min(sparsities), max(sparsities)
 
 
 def end(outcome: Outcome) -> None:

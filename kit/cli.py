@@ -9,23 +9,34 @@ from typing import Annotated
 
 import typer
 
-from kit import __version__, actions, console
+from kit import __version__, actions, console, dev, hosts
 from kit.errors import KitError
 from kit.options import (
     DATA,
+    IMAGE,
     REPORTS,
     RUNS,
     All,
     Archive,
+    Ca,
     Data,
+    Hosts,
+    Identity,
+    ImageTag,
+    Interpreters,
     Json,
     Patterns,
+    Platforms,
+    Port,
     PresetName,
+    ProtocolName,
     Reports,
     RunArgument,
     RunArguments,
     RunFolder,
     Runs,
+    SshConfig,
+    User,
     Workers,
 )
 
@@ -36,6 +47,8 @@ app = typer.Typer(
     help="Reproduce a study of quantization and pruning of mobile CNNs: train, compress, measure, report.",
     epilog="Start with: kit reproduce --preset smoke",
 )
+
+app.add_typer(dev.app, name="dev")
 
 
 @app.callback()
@@ -113,15 +126,50 @@ def evaluate(
     actions.stages_of(run, runs, ("evaluate",), patterns, data, workers)
 
 
-@app.command(epilog="Example: kit bench runs/short mobilenet_v2")
+@app.command(epilog="Example: kit bench runs/short mobilenet_v2 --host pi.local")
 def bench(
-    run: RunArgument,
+    run: Annotated[Path, typer.Argument(help="A run, or with --host also a .tflite file.", show_default=False)],
     patterns: Patterns = None,
+    host: Hosts = None,
+    user: User = "",
+    port: Port = None,
+    identity: Identity = None,
+    ssh_config: SshConfig = None,
+    protocol: ProtocolName = "rigorous",
+    interpreter: Interpreters = None,
+    threads: Annotated[list[int] | None, typer.Option("--threads", min=1, max=4, help="On a host: 1 to 4.")] = None,
+    parity: Annotated[int, typer.Option("--parity", min=0, help="How many test images to predict on the host.")] = 200,
+    image: ImageTag = IMAGE,
+    cooling: Annotated[float, typer.Option("--cooling", min=0, help="Seconds to wait at most for a hot host.")] = 120.0,
     data: Data = DATA,
     runs: Runs = RUNS,
+    as_json: Json = False,
 ) -> None:
-    """Measure latency and peak memory of a run's cells on this machine."""
-    actions.stages_of(run, runs, ("bench",), patterns, data, 1)
+    """Measure latency and peak memory of a run's cells on this machine, or on hosts."""
+    if not host:
+        actions.stages_of(run, runs, ("bench",), patterns, data, 1)
+        return
+    where, chosen = hosts.Where(host, user, port, identity, ssh_config), (interpreter or ["tflite"], threads or [1])
+    hosts.bench(run, patterns, where, protocol, *chosen, parity, image, cooling, data, runs, as_json)
+
+
+@app.command(epilog="Example: kit ship runs/short --host pi.local")
+def ship(
+    run: Annotated[Path | None, typer.Argument(help="A run or a .tflite file; the image alone if left out.")] = None,
+    patterns: Patterns = None,
+    host: Hosts = None,
+    user: User = "",
+    port: Port = None,
+    identity: Identity = None,
+    ssh_config: SshConfig = None,
+    image: ImageTag = IMAGE,
+    remove: Annotated[bool, typer.Option("--remove", help="Leave nothing of the kit on the host.")] = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Send the Pi image and a run's .tflite files to hosts, as far as they are missing there."""
+    if not host:
+        raise KitError("no host is named", "kit ship --host pi.local")
+    hosts.ship(run, patterns, hosts.Where(host, user, port, identity, ssh_config), image, remove, runs)
 
 
 @app.command(epilog="Example: kit report runs/short --language de")
@@ -140,42 +188,13 @@ def report(
 @app.command(epilog="Example: kit status runs/short")
 def status(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
     """What a run is doing now, from any terminal."""
-    from kit.records import store
-    from kit.records.run import open_run
-    from kit.runner import board
-
-    folder = actions.find_run(run, runs)
-    opened = open_run(folder)
-    seen = board.status(opened)
-    if as_json:
-        console.print_json(board.to_json(seen))
-        return
-    console.say(f"{folder}: {'working' if store.is_held(folder) else 'not working'}")
-    console.show(board.matrix(seen))
+    actions.status(actions.find_run(run, runs), as_json)
 
 
 @app.command(epilog="Example: kit verify runs/short")
 def verify(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
     """Recompute a run's hashes and figures from what it has stored."""
-    import msgspec
-
-    from kit.pipeline.verify import problems
-    from kit.records import excerpt
-    from kit.records.run import open_run
-
-    folder = actions.find_run(run, runs)
-    opened = open_run(folder)
-    wrong = list(problems(opened))
-    if as_json:
-        console.print_json(msgspec.json.encode({"records": len(opened.records()), "problems": wrong}))
-    for line in [] if as_json else wrong:
-        console.say(line)
-    if wrong:
-        raise KitError(f"{folder}: {len(wrong)} things do not hold", "run `kit reproduce` with its preset to mend it")
-    if not as_json:
-        console.say(f"{folder}: all {len(opened.records())} records hold")
-        if absent := len(excerpt.left_out(opened)):
-            console.say(f"{absent} files that they name are not part of this excerpt, and were not looked at")
+    actions.verify(actions.find_run(run, runs), as_json)
 
 
 @app.command(epilog="Example: kit publish runs/short reports/reference")
@@ -185,12 +204,7 @@ def publish(
     runs: Runs = RUNS,
 ) -> None:
     """An excerpt of a run, small enough for a repository: records, predictions, and int8 models of the outer sparsities."""
-    from kit.records import excerpt
-    from kit.records.run import open_run
-
-    opened = open_run(actions.find_run(run, runs))
-    written = excerpt.make(opened, folder, actions.published(opened.preset))
-    console.say(f"written: {len(written)} files, {sum(path.stat().st_size for path in written) / 1e6:,.1f} MB, to {folder}")
+    actions.publish(actions.find_run(run, runs), folder)
 
 
 @app.command(epilog="Example: kit data cifar10 --archive cifar-10-python.tar.gz")
@@ -211,19 +225,9 @@ def data(
 @app.command(epilog="Example: kit build pi --no-registry")
 def build(
     what: Annotated[str, typer.Argument(help="train, pi or all.")] = "all",
-    platform: Annotated[
-        list[str] | None,
-        typer.Option("--platform", help="linux/amd64 or linux/arm64; of train this machine's, of pi linux/arm64."),
-    ] = None,
+    platform: Platforms = None,
     no_registry: Annotated[bool, typer.Option("--no-registry", help="Make the base from Debian's packages.")] = False,
-    ca: Annotated[
-        Path | None,
-        typer.Option(
-            "--ca",
-            envvar=["KIT_CA", "PIP_CERT", "SSL_CERT_FILE"],
-            help="The CA of a network that re-signs TLS; it stays in no layer.",
-        ),
-    ] = None,
+    ca: Ca = None,
     base: Annotated[str, typer.Option("--base", help="Another base image, such as one by its digest.")] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew, the base included.")] = False,
     tflite_only: Annotated[bool, typer.Option("--tflite-only", help="The Pi image without ai-edge-litert.")] = False,
@@ -246,13 +250,23 @@ def build(
 
 
 @app.command(epilog="Example: kit doctor --json")
-def doctor(data: Data = DATA, runs: Runs = RUNS, as_json: Json = False) -> None:
-    """Check this machine first: what is there, what is missing, and how to mend it."""
+def doctor(
+    host: Hosts = None,
+    user: User = "",
+    port: Port = None,
+    identity: Identity = None,
+    ssh_config: SshConfig = None,
+    data: Data = DATA,
+    runs: Runs = RUNS,
+    as_json: Json = False,
+) -> None:
+    """Check this machine, or a host: what is there, what is missing, and how to mend it."""
     import msgspec
 
     from kit.doctor import checks
 
-    found = list(checks(data, runs))
+    where = hosts.Where(host or [], user, port, identity, ssh_config)
+    found = list(hosts.checks(where) if host else checks(data, runs))
     if as_json:
         console.print_json(msgspec.json.encode(found))
     else:

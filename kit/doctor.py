@@ -11,8 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
+from kit.device.checks import Check
 from kit.errors import KitError
 from kit.records import image
 
@@ -23,16 +22,6 @@ _EXTRAS = {
 }
 _DISK_BYTES = 3_000_000_000
 _MEMORY_BYTES = 3_000_000_000
-
-
-class Check(Struct, frozen=True):
-    """`needed` checks that fail make `kit doctor` exit with 1; `remedy` is empty where nothing is wrong."""
-
-    what: str
-    found: str
-    ok: bool
-    remedy: str = ""
-    needed: bool = True
 
 
 def checks(data: Path, runs: Path) -> Iterator[Check]:

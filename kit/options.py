@@ -43,5 +43,30 @@ All = Annotated[bool, typer.Option("--all", help="Take the preset's extra archit
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="KIT_RUNS", help="Where runs are kept.")]
 Reports = Annotated[Path, typer.Option("--reports", envvar="KIT_REPORTS", help="Where reports are written.")]
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option("--platform", help="linux/amd64 or linux/arm64; of train this machine's, of pi linux/arm64."),
+]
+Ca = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca",
+        envvar=["KIT_CA", "PIP_CERT", "SSL_CERT_FILE"],
+        help="The CA of a network that re-signs TLS; it stays in no layer.",
+    ),
+]
+ProtocolName = Annotated[str, typer.Option("--protocol", help="On a host: paper, rigorous or trial.")]
+Interpreters = Annotated[
+    list[str] | None, typer.Option("--interpreter", help="On a host: tflite (the study's) or litert, or both.")
+]
+Hosts = Annotated[
+    list[str] | None, typer.Option("--host", help="A host reached by SSH, such as pi.local; several side by side.")
+]
+User = Annotated[str, typer.Option("--user", help="Of the host; else what the SSH configuration says.")]
+Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Of the host's SSH server.")]
+Identity = Annotated[Path | None, typer.Option("--identity", help="A private key.")]
+SshConfig = Annotated[Path | None, typer.Option("--ssh-config", envvar="KIT_SSH_CONFIG", help="Instead of ~/.ssh/config.")]
+ImageTag = Annotated[str, typer.Option("--image", help="The Pi image on this machine; kit-pi:arm64-tflite is smaller.")]
+IMAGE = "kit-pi:arm64"
 
 DATA, RUNS, REPORTS = Path("data"), Path("runs"), Path("reports")

@@ -11,7 +11,9 @@ import kit
 
 ROOT = Path(kit.__file__).parent
 LAYERS = {
-    "cli": 7,
+    "cli": 8,
+    "hosts": 7,
+    "dev": 7,
     "actions": 6,
     "options": 6,
     "doctor": 5,

@@ -50,6 +50,17 @@ def _bootstrap(architecture: str, tar: Path, say: Callable[[str], object]) -> No
         raise KitError(f"mmdebstrap failed ({wrong.removeprefix('E: ')})", "check the network and Debian's sources")
 
 
+def extract(architecture: str, packages: str, folder: Path) -> None:
+    """Unpack Debian packages of `architecture`, and what they depend on, into `folder`; nothing in them is run."""
+    done = process.run(
+        ["mmdebstrap", "--variant=extract", f"--arch={architecture}", f"--include={packages}", *_options(), SUITE, folder,
+         *_sources()]
+    )  # fmt: skip
+    if done.code:
+        wrong = next((line for line in reversed(done.stderr.splitlines()) if line.startswith("E: ")), done.reason)
+        raise KitError(f"mmdebstrap failed ({wrong.removeprefix('E: ')})", "check the network and Debian's sources")
+
+
 def _sources() -> list[str]:
     """This machine's own Debian sources, where they are of the suite; else mmdebstrap takes its default mirror."""
     return [str(_SOURCES)] if _SOURCES.is_file() and SUITE in _SOURCES.read_text(errors="replace") else []

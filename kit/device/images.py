@@ -43,7 +43,7 @@ RECIPES = {
     "pi": Recipe(
         "pi",
         ("docker/pi.Dockerfile", "docker/sbom.py", "docker/pi_files.py", "docker/requirements-pi*.txt",
-         "kit/device/agent/agent.py"),
+         "kit/device/agent/agent.py", "kit/device/agent/warden.py"),
         1_500_000_000,
     ),
 }  # fmt: skip

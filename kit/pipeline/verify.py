@@ -24,7 +24,8 @@ def problems(run: Run) -> Iterator[str]:
         except KitError as error:
             yield str(error)
             continue
-        if path.parent != run.folder / record.cell or path.name.partition(".")[0] != record.stage:
+        # A bench on a host lies beside the local one, with the host and the protocol in its name: bench.KEY.json.
+        if path.parent != run.folder / record.cell or not path.name.startswith(f"{record.stage}."):
             yield f"{run.relative(path)} is the record of {record.stage} {record.cell}, not of where it lies"
         yield from (f"{record.stage} {record.cell}: {wrong}" for wrong in _wrong(run, record))
 

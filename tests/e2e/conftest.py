@@ -7,12 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kit.device import images
+from kit.device.fakepi import FakePi
+from tests.e2e import standin
+from tests.e2e.standin import Bench
 
 ROOT = Path(__file__).parents[2]
 KIT = Path(sys.executable).with_name("kit")
@@ -88,3 +92,36 @@ def built(project: Project) -> dict[str, dict[str, Any]]:
     records = [json.loads(path.read_bytes()) for path in (project.folder / "runs" / "images").glob("*.json")]
     assert {record["name"].removeprefix("kit-") for record in records} == set(images.RECIPES)
     return {record["tag"]: record for record in records}
+
+
+@pytest.fixture(scope="session")
+def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePi]:
+    """A stand-in for a Raspberry Pi with the Pi image here and nothing there."""
+    folder = tmp_path_factory.mktemp("standin")
+    images.build_all("pi", ["linux/arm64"], images.Order(ROOT, folder / "images", registry=False), lambda line: None)
+    made = FakePi(folder / "pi")
+    made.up()
+    yield made
+    made.down()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of three architectures, float32 and int8, evaluated; KIT_TEST_MODELS names one made before."""
+    if "KIT_TEST_MODELS" in os.environ:
+        return Path(os.environ["KIT_TEST_MODELS"])
+    folder = tmp_path_factory.mktemp("models")
+    run(KIT, "train", "--preset", Path(__file__).with_name("hosts.toml"), cwd=folder)
+    run(KIT, "compress", "hosts", cwd=folder)
+    run(KIT, "evaluate", "hosts", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def bench(tmp_path: Path, pi: FakePi, models: Path) -> Iterator[Bench]:
+    """The kit beside a copy of that run; the stand-in is cool and rested before, and free of the kit's containers after."""
+    shutil.copytree(models / "runs", tmp_path / "runs")
+    shutil.copytree(models / "data", tmp_path / "data")
+    pi.reset_sys()
+    yield Bench(tmp_path, pi)
+    standin.wait_for(lambda: not standin.containers(pi))

@@ -1,4 +1,5 @@
 import math
+from statistics import fmean, median
 
 import pytest
 from scipy.stats import binomtest
@@ -26,3 +27,13 @@ def test_wilson_agrees_with_scipy(successes: int, n: int) -> None:
 def test_spread() -> None:
     assert statistics.spread([4.0]) == statistics.Spread(1, 4.0, 4.0, 4.0)
     assert statistics.spread([1, 2, 3, 4, 5]) == statistics.Spread(5, 3, 2, 4)
+
+
+def test_percentiles_and_a_bootstrap_interval() -> None:
+    values = [float(value) for value in range(1, 102)]
+    assert [statistics.percentile(values, percent) for percent in (0, 50, 90, 100)] == [1, 51, 91, 101]
+    assert statistics.percentile([3.0], 99) == 3.0 and statistics.percentile([1.0, 2.0], 50) == 1.5
+    low, high = statistics.bootstrap(values, fmean)
+    assert 44 < low < 47 and 55 < high < 58, "about 51 ± 1.96 * 29 / sqrt(101)"
+    assert statistics.bootstrap(values, fmean) == (low, high)
+    assert statistics.bootstrap([5.0, 5.0], median) == (5.0, 5.0)

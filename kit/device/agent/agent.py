@@ -64,8 +64,13 @@ def random_input(numpy: Any, details: dict[str, Any]) -> Any:
     return generator.integers(0, 256, details["shape"]).astype(details["dtype"])
 
 
-def measure(model: Path, interpreter: str, threads: int, warmup: int, inferences: int) -> dict[str, Any]:
-    """Latencies in nanoseconds, warm-ups first, and the growth of the peak RSS by loading and running the model."""
+def measure(
+    model: Path, interpreter: str, threads: int, warmup: int, inferences: int, seconds: float = 0.0
+) -> dict[str, Any]:
+    """Latencies in nanoseconds, warm-ups first, and the growth of the peak RSS by loading and running the model.
+
+    At least `inferences`, and as many more as `seconds` have room for.
+    """
     import numpy
 
     make = interpreter_class(interpreter)  # imported before the base line, so that it does not count
@@ -74,8 +79,11 @@ def measure(model: Path, interpreter: str, threads: int, warmup: int, inferences
     network = load(make, model, threads)
     details = network.get_input_details()[0]
     network.set_tensor(details["index"], random_input(numpy, details))
-    latencies_ns = []
-    for _ in range(warmup + inferences):
+    latencies_ns: list[int] = []
+    start = end_ns = 0
+    while len(latencies_ns) < warmup + inferences or start < end_ns:
+        if len(latencies_ns) == warmup:
+            end_ns = time.perf_counter_ns() + int(seconds * 1e9)
         start = time.perf_counter_ns()
         network.invoke()
         latencies_ns.append(time.perf_counter_ns() - start)
@@ -147,6 +155,7 @@ def parser() -> argparse.ArgumentParser:
     measuring.add_argument("model", type=Path)
     measuring.add_argument("--warmup", type=int, default=10)
     measuring.add_argument("--inferences", type=int, default=100)
+    measuring.add_argument("--seconds", type=float, default=0.0, help="and at least as long")
     predicting = commands.add_parser("predict", help="top-1 class and probabilities of each image")
     predicting.add_argument("model", type=Path)
     predicting.add_argument("images", type=Path, help="a .npy file: n x height x width x channels")
@@ -160,7 +169,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _measured(options: argparse.Namespace) -> dict[str, Any]:
-    return measure(options.model, options.interpreter, options.threads, options.warmup, options.inferences)
+    return measure(options.model, options.interpreter, options.threads, options.warmup, options.inferences, options.seconds)
 
 
 def _predicted(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,0 +1,200 @@
+"""`kit bench --host`: from nothing to a table and records, whatever is cut, killed or hot meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kit.device.fakepi import FakePi
+from tests.conftest import interrupt
+from tests.e2e.standin import CELL, TRIAL, Bench, containers, end, governors, wait_for
+
+THROTTLED = "devices/platform/soc/soc:firmware/get_throttled"
+CLOCK = "devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+MODEL = f"runs/hosts/{CELL}/model.tflite"
+
+
+def test_from_nothing_to_records(bench: Bench, pi: FakePi) -> None:
+    bench("ship", "--remove")
+    begin, before = time.monotonic(), pi.sent_bytes()
+    said = bench("bench", "hosts", "--protocol", "trial", "--parity", "10")
+    print(f"{time.monotonic() - begin:.0f} s, {pi.sent_bytes() - before:,} bytes on the wire\n{said}")
+    assert "whole of the image sent" in said and said.count("(emulated)") >= 6
+    records = bench.records()
+    assert len(records) == 6
+    for record in records:
+        values = record["values"]
+        assert record["stage"] == "bench" and record["settings"]["device"] == "pi.local"
+        assert values["origin"] == "emulated" and values["device"]["model"].startswith("Raspberry Pi 4")
+        assert values["validity"] == {"state": "VALID", "reasons": []}
+        assert [len(sample["latency_ns"]) for sample in values["samples"]] == [3, 3]
+        assert values["parity"]["n"] == 10 and len(values["parity"]["differing"]) <= 1
+        assert {gate["before"]["governor"] for gate in values["gate"]["samples"]} == {"performance"}
+        assert len(values["gate"]["sentinel"]) == 3
+    assert governors(pi) == {"ondemand"} and not containers(pi) and not bench.journal()
+    assert "records hold" in end(bench.start("verify", "hosts"))
+    again = bench("bench", "hosts", "--protocol", "trial", "--parity", "10", "--json")
+    assert len(json.loads(again)) == 6
+
+
+def test_a_cut_link_goes_on_at_the_measurement_where_it_was(bench: Bench, pi: FakePi) -> None:
+    process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
+    wait_for(lambda: bench.journal() >= 2)
+    pi.cut()
+    said = end(process, 1)
+    pi.cut(False)
+    assert said.splitlines()[-1].startswith("error: pi.local: ") and "Traceback" not in said
+    wait_for(lambda: not containers(pi))
+    assert governors(pi) == {"ondemand"}, "the container puts it back by itself"
+    goes_on(bench, "mobilenet_v3_small")
+
+
+def goes_on(bench: Bench, what: str) -> None:
+    """The next call keeps what was measured, and measures the rest."""
+    kept = next(path.read_bytes() for path in bench.folder.glob("runs/hosts/.bench/*.jsonl"))
+    measured = [json.loads(line)["sample"] for line in kept.splitlines()[1:] if not json.loads(line)["unit"]["sentinel"]]
+    bench("bench", "hosts", what, *TRIAL)
+    samples = [sample for record in bench.records() for sample in record["values"]["samples"]]
+    assert all(sample in samples for sample in measured) and len(samples) > len(measured)
+
+
+def test_ctrl_c_and_kill_9_leave_nothing_running(bench: Bench, pi: FakePi) -> None:
+    for kill in (interrupt, lambda process: os.kill(process.pid, signal.SIGKILL)):
+        shutil.rmtree(bench.folder / "runs" / "hosts" / ".bench", ignore_errors=True)
+        process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
+        wait_for(lambda: bench.journal() >= 1)
+        assert governors(pi) == {"performance"}
+        kill(process)
+        process.communicate(timeout=60)
+        wait_for(lambda: not containers(pi), 40)
+        assert governors(pi) == {"ondemand"}
+    goes_on(bench, "mobilenet_v3_small")
+
+
+def test_a_killed_engine_is_one_line_and_the_next_call_goes_on(bench: Bench, pi: FakePi) -> None:
+    process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
+    wait_for(lambda: bench.journal() >= 2)
+    pi.kill_engine()
+    try:
+        said = end(process, 1)
+    finally:
+        pi.start_engine()
+    assert "Traceback" not in said and "the same command goes on" in said.splitlines()[-1]
+    goes_on(bench, "mobilenet_v3_small")
+    assert governors(pi) == {"ondemand"}
+
+
+def test_the_governor_is_put_back_after_a_kill_9_of_what_holds_it(bench: Bench, pi: FakePi) -> None:
+    process = bench.start("bench", MODEL, *TRIAL, "--host", "pi.local")
+    wait_for(lambda: governors(pi) == {"performance"})
+    (holder,) = pi.enter("docker", "ps", "--quiet", "--filter", "label=kit.role=governor").stdout.split()
+    pi.enter("docker", "kill", "--signal=KILL", holder)
+    end(process)
+    assert governors(pi) == {"ondemand"}
+
+
+def test_a_kill_9_on_both_sides_is_mended_by_the_next_call(bench: Bench, pi: FakePi) -> None:
+    process = bench.start("bench", MODEL, *TRIAL, "--host", "pi.local")
+    wait_for(lambda: governors(pi) == {"performance"})
+    (holder,) = pi.enter("docker", "ps", "--quiet", "--filter", "label=kit.role=governor").stdout.split()
+    os.kill(process.pid, signal.SIGKILL)
+    pi.enter("docker", "kill", "--signal=KILL", holder)
+    process.communicate()
+    bench("bench", MODEL, *TRIAL)
+    assert governors(pi) == {"ondemand"}
+
+
+@contextmanager
+def meanwhile(bench: Bench, pi: FakePi, change: Callable[[], object], until: int | None = None) -> Iterator[None]:
+    """Make the change while a measurement runs, again and again, until the journal has `until` entries."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.1):
+            if until is not None and bench.journal() >= until:
+                return
+            change()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_throttled_cell_is_measured_again_and_then_invalid(bench: Bench, pi: FakePi) -> None:
+    with meanwhile(bench, pi, lambda: (pi.sys / THROTTLED).write_text("50005\n")):
+        said = bench("bench", "hosts", CELL, *TRIAL, "--cooling", "0")
+    (record,) = bench.records()
+    assert record["values"]["validity"]["state"] == "INVALID"
+    assert set(record["values"]["validity"]["reasons"]) == {"under-voltage", "throttled"}
+    assert record["values"]["gate"]["attempts"] == [3, 3]
+    assert " again " in said and "INVALID: throttled; INVALID: under-voltage" in said
+    row = next(line for line in said.splitlines() if line.startswith(CELL))
+    assert "–" in row and "emulated" not in row, "an invalid latency is not shown"
+
+    pi.reset_sys()
+    bench("bench", "hosts", CELL, *TRIAL, "--cooling", "0")
+    (record,) = bench.records()
+    assert record["values"]["validity"] == {"state": "VALID", "reasons": []}, "the next call measures it again"
+
+
+def test_a_clock_that_falls_in_the_middle_of_a_cell(bench: Bench, pi: FakePi) -> None:
+    with meanwhile(bench, pi, lambda: (pi.sys / CLOCK).write_text("600000\n")):
+        said = bench("bench", "hosts", CELL, *TRIAL)
+    assert "INVALID: the clock fell to 600 of 1500 MHz" in said
+
+
+def test_a_hot_device_is_waited_for(bench: Bench, pi: FakePi) -> None:
+    temperature = pi.sys / "class/thermal/thermal_zone0/temp"
+    temperature.write_text("81000\n")
+    process = bench.start("bench", MODEL, *TRIAL, "--host", "pi.local", "--json")
+    wait_for(lambda: containers(pi))
+    time.sleep(6)
+    assert process.poll() is None and not bench.journal()
+    temperature.write_text("50000\n")
+    (measured,) = json.loads(end(process))
+    assert measured["gate"]["cooled_s"][0] > 1 and measured["validity"]["state"] == "VALID"
+
+
+def test_a_second_kit_does_not_disturb_the_first(bench: Bench, pi: FakePi) -> None:
+    process = bench.start("bench", MODEL, *TRIAL, "--host", "pi.local")
+    wait_for(lambda: containers(pi))
+    assert "another kit is working on" in bench.error("bench", MODEL, *TRIAL)
+    end(process)
+
+
+def test_a_file_that_is_no_model(bench: Bench, pi: FakePi) -> None:
+    (bench.folder / "broken.tflite").write_bytes(b"no model")
+    said = bench("bench", "broken.tflite", *TRIAL, code=1)
+    assert "is no model that this interpreter runs" in said and "error: 1 measurements failed" in said
+
+
+def test_a_reboot_in_the_middle(bench: Bench, pi: FakePi) -> None:
+    process = bench.start("bench", "hosts", "mobilenet_v3_small", *TRIAL, "--host", "pi.local")
+    wait_for(lambda: bench.journal() >= 2)
+    pi.down()
+    said = end(process, 1)
+    pi.up()
+    assert "Traceback" not in said and said.splitlines()[-1].startswith("error: pi.local: ")
+    goes_on(bench, "mobilenet_v3_small")
+
+
+def test_a_host_that_is_gone_does_not_stop_the_others(bench: Bench, pi: FakePi) -> None:
+    config = pi.config.read_text()
+    try:
+        pi.config.write_text(config + "Host gone\n  HostName 127.0.0.1\n  Port 1\n")
+        said = bench("bench", "hosts", CELL, *TRIAL, "--host", "gone", code=1)
+    finally:
+        pi.config.write_text(config)
+    assert "error: gone: nothing listens there" in said and f"{CELL} " in said
+    (record,) = bench.records()
+    assert record["settings"]["device"] == "pi.local" and len(record["values"]["samples"]) == 2
