@@ -37,6 +37,24 @@ def find_run(run: Path, runs: Path) -> Path:
     return named if not (run / "preset.json").is_file() and (named / "preset.json").is_file() else run
 
 
+def reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path, list[str]]:
+    """The models of the committed reference run, unpacked into a run of their own; its folder, and the cells to measure."""
+    from kit.pipeline.dataset import location
+    from kit.records import excerpt
+    from kit.records.run import open_run
+    from kit.runner import plan
+
+    places = [root / "reports" / "reference" for root in (Path.cwd(), Path(__file__).parents[1])]
+    found = next((place for place in places if (place / "preset.json").is_file()), None)
+    if found is None:
+        raise KitError("no run is named, and the reference run is not here", "name a run, or call this in a checkout")
+    committed = open_run(found)
+    with_images = location(data, committed.preset.dataset).is_file()
+    run = excerpt.unpack(committed, runs / "reference", lambda name: with_images or name.endswith(".tflite"))
+    chosen = plan.select(run.preset, _parsed(patterns))
+    return run.folder, [cell.name for cell in chosen if run.path(cell, "model.tflite").is_file()]
+
+
 def stages_of(
     run: Path, runs: Path, stages: tuple[str, ...], patterns: list[str] | None, data: Path, workers: int | None
 ) -> None:

@@ -128,7 +128,9 @@ def evaluate(
 
 @app.command(epilog="Example: kit bench runs/short mobilenet_v2 --host pi.local")
 def bench(
-    run: Annotated[Path, typer.Argument(help="A run, or with --host also a .tflite file.", show_default=False)],
+    run: Annotated[
+        Path | None, typer.Argument(help="A run, or with --host also a .tflite file; the reference models if left out.")
+    ] = None,
     patterns: Patterns = None,
     host: Hosts = None,
     user: User = "",
@@ -146,6 +148,8 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure latency and peak memory of a run's cells on this machine, or on hosts."""
+    if run is None:
+        run, patterns = actions.reference(patterns, runs, data)
     if not host:
         actions.stages_of(run, runs, ("bench",), patterns, data, 1)
         return

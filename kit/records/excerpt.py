@@ -28,17 +28,32 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
     if not paths:
         raise KitError(f"{run.folder} has no records", "make some with `kit reproduce`")
     files = {name: (run.folder / name).read_bytes() for name in _described_by(run, paths)}
-    left_out: dict[str, str] = {}
+    absent: dict[str, str] = {}
     for path in paths:
-        for name, digest in records.read(path).outputs.items():
+        for name, sha256 in records.read(path).outputs.items():
             if wanted(name):
-                files[name + store.PACKED] = gzip.compress(_whole(run, name, digest), compresslevel=9, mtime=0)
+                files[name + store.PACKED] = gzip.compress(_whole(run, name, sha256), compresslevel=9, mtime=0)
             else:
-                left_out[name] = digest
-    files[LEFT_OUT] = msgspec.json.format(msgspec.json.encode(left_out, order="sorted"), indent=1) + b"\n"
+                absent[name] = sha256
+    files[LEFT_OUT] = msgspec.json.format(msgspec.json.encode(absent, order="sorted"), indent=1) + b"\n"
     for name, content in files.items():
         store.write(folder / name, content)
     return [folder / name for name in files]
+
+
+def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
+    """The excerpt `run` in `folder`, with those of its packed files whose path is wanted. Raises KitError for a damaged one.
+
+    Records of benches are not taken over: they are of other machines.
+    """
+    packed = sorted(path.with_name(path.name.removesuffix(store.PACKED)) for path in run.folder.rglob(f"*{store.PACKED}"))
+    plain = [run.folder / "preset.json", run.folder / LEFT_OUT, *run.record_paths()]
+    for path in [*plain, *(path for path in packed if wanted(run.relative(path)))]:
+        content = store.read(path)
+        target = folder / run.relative(path)
+        if content is not None and not path.name.startswith("bench.") and store.read(target) != content:
+            store.write(target, content)
+    return Run(folder, run.preset)
 
 
 def left_out(run: Run) -> dict[str, str]:
@@ -47,13 +62,19 @@ def left_out(run: Run) -> dict[str, str]:
     return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.is_file() else {}
 
 
+def digest(run: Run, name: str) -> str | None:
+    """SHA-256 of one of the run's files, by path; of what an excerpt leaves out, as its list says; None where neither is."""
+    path = run.folder / name
+    return store.sha256(path) if path.is_file() else left_out(run).get(name)
+
+
 def _described_by(run: Run, paths: list[Path]) -> list[str]:
     images = sorted((run.folder / "images").glob("*.json"))
     return [run.relative(path) for path in (run.folder / "preset.json", *paths, *images)]
 
 
-def _whole(run: Run, name: str, digest: str) -> bytes:
+def _whole(run: Run, name: str, sha256: str) -> bytes:
     content = store.read(run.folder / name)
-    if content is None or store.digest(content) != digest:
+    if content is None or store.digest(content) != sha256:
         raise KitError(f"{run.folder / name} is not what its record says", "`kit reproduce` with its preset makes it again")
     return content

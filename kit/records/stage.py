@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kit.errors import KitError
-from kit.records import provenance, store
+from kit.records import excerpt, provenance, store
 from kit.records import record as records
 from kit.records.record import Record
 from kit.records.run import Run
@@ -64,10 +64,9 @@ class Stage:
         return records.fingerprint(self.name, self.version, self.settings(run.preset, cell), hashes)
 
     def _input_hashes(self, run: Run, cell: Cell) -> dict[str, str] | None:
-        paths = self.inputs(run, cell)
-        if not all(path.is_file() for path in paths):
-            return None
-        return {run.relative(path): store.sha256(path) for path in paths} | self.datasets(run.preset)
+        hashes = {name: excerpt.digest(run, name) for name in map(run.relative, self.inputs(run, cell))}
+        known = {name: digest for name, digest in hashes.items() if digest}
+        return None if len(known) < len(hashes) else known | self.datasets(run.preset)
 
     def is_fresh(self, run: Run, cell: Cell) -> bool:
         """Whether the stage ran with exactly what it would read now, and its outputs are whole."""
@@ -78,7 +77,7 @@ class Stage:
         return (
             record is not None
             and record.fingerprint == self.fingerprint(run, cell)
-            and all(_is_whole(run.folder / path, digest) for path, digest in record.outputs.items())
+            and all(excerpt.digest(run, name) == digest for name, digest in record.outputs.items())
         )
 
     def perform(self, run: Run, cell: Cell, data: Path, progress: Progress) -> Record:
@@ -108,7 +107,3 @@ class Stage:
         for file in self.scratch:
             run.path(cell, file).unlink(missing_ok=True)
         return record
-
-
-def _is_whole(path: Path, digest: str) -> bool:
-    return path.is_file() and store.sha256(path) == digest

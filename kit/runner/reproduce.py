@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.pipeline import dataset
-from kit.records import image, store
+from kit.records import excerpt, image, store
 from kit.records.run import Run, create
 from kit.runner import board, plan, pool
 from kit.runner.stages import STAGES
@@ -25,8 +25,9 @@ def bring_up_to_date(
     """Run the stale stages of the cells that match `patterns`, and the stages before them. Returns how each task ended."""
     cells = plan.select(preset, patterns)
     with store.exclusive(folder) as lock:
-        dataset.prepare(data, preset.dataset, archive)
         run = create(folder, preset)
+        if not excerpt.left_out(run):  # an excerpt is measured, not made
+            dataset.prepare(data, preset.dataset, archive)
         image.keep(folder)
         jobs = plan.jobs(cells, stages)
         count = workers or pool.default_workers(preset.threads)

@@ -63,3 +63,15 @@ def test_a_run_without_its_files_is_not_published(smoke: Kit, tmp_path: Path) ->
     (tmp_path / "published" / "mobilenet_v3_small" / "s00" / "int8" / "model.tflite.gz").unlink()
     said = kit("publish", "published", "again", code=1)
     assert "is not what its record says" in said and not (tmp_path / "again").exists()
+
+
+def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "reports/reference")
+    said = kit("bench")
+    assert "2 tasks done" in said and "0 failed" in said
+    cell = tmp_path / "runs" / "reference" / "mobilenet_v3_small" / "s00" / "int8"
+    measured = json.loads((cell / "bench.json").read_text())
+    assert measured["values"]["origin"] == "host" and not (tmp_path / "data").exists()
+    assert not (cell.parent / "float32" / "bench.json").exists()
+    assert "0 tasks done" in kit("bench")
