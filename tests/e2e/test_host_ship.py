@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,14 @@ def files(pi: FakePi) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def changed(pi: FakePi, tmp_path_factory: pytest.TempPathFactory) -> str:
+def changed(pi: FakePi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The Pi image with another agent in it."""
     folder = tmp_path_factory.mktemp("changed")
     (folder / "agent.py").write_text("print('changed')\n")
     (folder / "Dockerfile").write_text("FROM kit-pi:arm64\nCOPY agent.py /usr/share/kit/agent.py\n")
     run("docker", "build", "--quiet", "--platform=linux/arm64", "--tag=kit-pi:changed", ".", cwd=folder)
-    return "kit-pi:changed"
+    yield "kit-pi:changed"
+    run("docker", "image", "rm", "kit-pi:changed", cwd=folder)
 
 
 def test_only_what_is_missing_travels_and_nothing_stays(bench: Bench, pi: FakePi, changed: str) -> None:
