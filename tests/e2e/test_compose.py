@@ -23,10 +23,9 @@ def test_compose_stops_resumes_and_reports(project: Project) -> None:
     assert not project.strangers()
     report = (project.folder / "reports" / "smoke" / "report.md").read_text()
     assert "24 of 24 cells are complete" in report
-    assert "tensorflow 2.21.0" in report and "In image kit-train" in report and "In image kit-pi (arm64" in report
-    image = project.kit("doctor", "--json")
-    assert image
-    assert "image sha256:" in report, "the records name the image that they were made in"
+    for said in ("tensorflow 2.21.0", "What image kit-train holds (amd64)", "What image kit-pi holds (arm64)"):
+        assert said in report
+    assert "Image sha256:" in report, "the records name the image that they were made in"
 
     assert "0 tasks done" in project.compose("run", "--rm", "train", **SMOKE)
     project.compose("run", "--rm", "report", **SMOKE)
