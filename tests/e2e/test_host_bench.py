@@ -166,10 +166,12 @@ def test_a_hot_device_is_waited_for(bench: Bench, pi: FakePi) -> None:
 
 
 def test_a_second_kit_does_not_disturb_the_first(bench: Bench, pi: FakePi) -> None:
-    process = bench.start("bench", MODEL, *TRIAL, "--host", "pi.local")
+    process = bench.start("bench", "hosts", *TRIAL, "--host", "pi.local")
     wait_for(lambda: containers(pi))
-    assert "another kit is working on" in bench.error("bench", MODEL, *TRIAL)
-    end(process)
+    assert "another kit is working on" in bench.error("bench", "hosts", CELL, *TRIAL)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    end(process, 130)
 
 
 def test_a_file_that_is_no_model(bench: Bench, pi: FakePi) -> None:

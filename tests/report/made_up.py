@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from safetensors.numpy import save
 
-from kit.pipeline import evaluate
+from kit.pipeline import evaluate, prune, train
 from kit.records import record as records
 from kit.records import store
 from kit.records.run import Run, create
@@ -146,7 +146,9 @@ def _made(run: Run, cell: Cell) -> None:
     """The record of the training or of the pruning, with as many zeros as the sparsity says."""
     total = ARCHITECTURES[cell.architecture].parameters
     weights = {"pointwise": {"parameters": total, "zeros": total * cell.sparsity // 100}}
-    _write(run, "prune" if cell.sparsity else "train", cell.variant, {"weights": weights, "history": []})
+    stage = prune.STAGE if cell.sparsity else train.STAGE
+    own = stage.settings(run.preset, cell.variant)
+    _write(run, stage.name, cell.variant, {"weights": weights, "history": []}, own)
 
 
 def _evaluation(run: Run, cell: Cell, wanted: Figures) -> None:
