@@ -122,9 +122,9 @@ def govern(root: Path, wanted: str, state: Path, patience_s: float) -> None:
     if wanted:
         previous = previous or Device(root).governors()
         _keep(state, previous)
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(_restore(previous, state)))
         refused = [path for path in previous if not _set(Path(path), wanted)]
         print(json.dumps({"previous": previous, "refused": refused}), flush=True)
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(_restore(previous, state)))
         lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=listen, args=(lines, patience_s), daemon=True).start()
         while lines.get():
