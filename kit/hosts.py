@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from kit import actions, console
 from kit.errors import KitError, unknown
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from kit.runner.hosts import Measured, Order, Outcome, Target
 
 
-class Where(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Where:
     """The hosts, and how to reach them, as they were typed."""
 
     hosts: list[str]
@@ -67,6 +67,8 @@ def bench(
     as_json: bool,
 ) -> None:
     """Measure on hosts, and show the table. Raises KitError where a host or a cell failed, after the others are done."""
+    import msgspec
+
     from kit.device.protocol import protocol as known_protocol
     from kit.records import store
     from kit.runner import hosts
@@ -174,6 +176,8 @@ def _send(link: Link, files: dict[str, Path], image: str) -> None:
 
 def checks(where: Where) -> Iterator[Check]:
     """The checks of each host, with its name where there are several."""
+    import msgspec
+
     from kit.device import preflight
     from kit.device.checks import Check
     from kit.device.ssh import Link, LinkLost
