@@ -42,7 +42,6 @@ def reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path,
     from kit.pipeline.dataset import location
     from kit.records import excerpt
     from kit.records.run import open_run
-    from kit.runner import plan
 
     places = [root / "reports" / "reference" for root in (Path.cwd(), Path(__file__).parents[1])]
     found = next((place for place in places if (place / "preset.json").is_file()), None)
@@ -51,8 +50,26 @@ def reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path,
     committed = open_run(found)
     with_images = location(data, committed.preset.dataset).is_file()
     run = excerpt.unpack(committed, runs / "reference", lambda name: with_images or name.endswith(".tflite"))
+    return run.folder, _converted(run, patterns)
+
+
+def bench(run: Path, runs: Path, patterns: list[str] | None, data: Path) -> None:
+    """Measure a run's cells on this machine, as far as they have a .tflite file: nothing is trained for it."""
+    from kit.records.run import open_run
+
+    folder = find_run(run, runs)
+    stages_of(folder, runs, ("bench",), _converted(open_run(folder), patterns), data, 1)
+
+
+def _converted(run: Run, patterns: list[str] | None) -> list[str]:
+    """The names of those chosen cells that have a .tflite file. Raises KitError where none has."""
+    from kit.runner import plan
+
     chosen = plan.select(run.preset, _parsed(patterns))
-    return run.folder, [cell.name for cell in chosen if run.path(cell, "model.tflite").is_file()]
+    found = [cell.name for cell in chosen if run.path(cell, "model.tflite").is_file()]
+    if not found:
+        raise KitError(f"{run.folder} has no .tflite files of these cells", f"make them: kit compress {run.folder}")
+    return found
 
 
 def stages_of(

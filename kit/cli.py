@@ -152,7 +152,7 @@ def bench(
     if run is None:
         run, patterns = actions.reference(patterns, runs, data)
     if not host:
-        actions.stages_of(run, runs, ("bench",), patterns, data, 1)
+        actions.bench(run, runs, patterns, data)
         return
     where, chosen = hosts.Where(host, user, port, identity, ssh_config), (interpreter or ["tflite"], threads or [1])
     hosts.bench(run, patterns, where, protocol, *chosen, parity, image, cooling, data, runs, as_json)

@@ -22,6 +22,11 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file is there, packed or not."""
+    return path.is_file() or path.with_name(path.name + PACKED).is_file()
+
+
 def read(path: Path) -> bytes | None:
     """The content of a file that may lie packed beside its name, or None where it is not there at all. Raises KitError."""
     packed = path.with_name(path.name + PACKED)

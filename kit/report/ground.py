@@ -55,7 +55,7 @@ class Ground:
 
     def predicted(self, cells: Iterable[Cell]) -> bool:
         """Whether the predictions image by image are there too: a run may travel without them."""
-        return all(self.evaluated([cell]) and self.run.path(cell, _PREDICTIONS).is_file() for cell in cells)
+        return all(self.evaluated([cell]) and store.is_there(self.run.path(cell, _PREDICTIONS)) for cell in cells)
 
     def converted(self, cells: Iterable[Cell]) -> bool:
         return all(cell in self.results and self.results[cell].size_bytes is not None for cell in cells)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from kit.records import store
 from tests.conftest import Kit
+from tests.report.made_up import like_the_study
+from tests.report.made_up import make as write
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,19 @@ def test_an_excerpt_gives_the_runs_figures_and_the_same_bytes_twice(smoke: Kit, 
     assert [{**cell, "run": ""} for cell in ours] == [{**cell, "run": ""} for cell in runs]
 
 
+def test_an_excerpt_is_judged_like_its_run(tmp_path: Path) -> None:
+    write(tmp_path / "run", like_the_study)
+    kit = Kit(tmp_path)
+    kit("publish", "run", "published")
+    for name in ("run", "published"):
+        kit("report", name)
+    verdicts = [
+        json.loads((tmp_path / "reports" / name / "results.json").read_text())["runs"][0]["verdicts"]
+        for name in ("run", "published")
+    ]
+    assert verdicts[0] == verdicts[1] and len(verdicts[0]) == 15
+
+
 def test_what_is_damaged_or_lost_is_named(smoke: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path)
     kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
@@ -75,3 +91,12 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     assert measured["values"]["origin"] == "host" and not (tmp_path / "data").exists()
     assert not (cell.parent / "float32" / "bench.json").exists()
     assert "0 tasks done" in kit("bench")
+
+
+def test_measuring_a_partial_run_trains_nothing(smoke: Kit, tmp_path: Path) -> None:
+    shutil.copytree(smoke.folder / "runs", tmp_path / "runs")
+    shutil.copytree(smoke.folder / "data", tmp_path / "data")
+    kit = Kit(tmp_path)
+    assert "0 tasks done" in kit("bench", "smoke")
+    shutil.rmtree(tmp_path / "runs" / "smoke" / "mobilenet_v3_small" / "s60" / "int8")
+    assert "no .tflite files of these cells" in kit("bench", "smoke", "mobilenet_v3_small/s60/int8", code=1)

@@ -178,7 +178,9 @@ def _write(
         version=1,
         settings=given,
         inputs={},
-        outputs={},
+        outputs={run.relative(path): store.sha256(path) for path in [run.path(cell, evaluate.PREDICTIONS)]}
+        if stage == "evaluate"
+        else {},
         values=msgspec.to_builtins(values),
         environment=ENVIRONMENT,
         started="2021-03-31T12:00:00+00:00",

@@ -83,7 +83,8 @@ def test_the_crate_names_what_is_there_by_its_hash(reported: Kit) -> None:
     run = reported.folder / "run"
     found = entities(run)
     parts = {part["@id"] for part in found["./"]["hasPart"]}
-    assert {path.relative_to(run).as_posix() for path in run.rglob("*.json")} - {"ro-crate-metadata.json"} == parts
+    files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    assert files - {"ro-crate-metadata.json"} == parts
     for name in parts:
         assert found[name]["sha256"] == hashlib.sha256((run / name).read_bytes()).hexdigest()
     assert found["./"]["datePublished"] == "2021-03-31T12:00:01+00:00"
