@@ -45,7 +45,7 @@ class Series(Struct, frozen=True):
     def arguments(self, model: Model) -> list[str]:
         """What the agent is told."""
         p = self.protocol
-        return ["measure", f"/work/{model.digest}", f"--interpreter={self.interpreter}", f"--threads={self.threads}",
+        return ["measure", model.digest, f"--interpreter={self.interpreter}", f"--threads={self.threads}",
                 f"--warmup={p.warmup_inferences}", f"--inferences={p.inferences}", f"--seconds={p.seconds}"]  # fmt: skip
 
 

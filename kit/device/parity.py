@@ -54,7 +54,7 @@ def compare(
     """Run the images through the model there. `differing` lists the images whose class is another one than here."""
     known = architecture(cell.architecture)
     answer = session.ask(
-        ["predict", f"/work/{digest}", f"/work/{chosen.digest}", f"--interpreter={interpreter}", f"--threads={threads}",
+        ["predict", digest, chosen.digest, f"--interpreter={interpreter}", f"--threads={threads}",
          f"--scale={known.input_scale!r}", f"--offset={known.input_offset!r}", "--output=/tmp/probabilities.npy"]
     )  # fmt: skip
     if answer["code"]:
