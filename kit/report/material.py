@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from msgspec import Struct
 
 from kit.records import record as records
+from kit.records import store
 from kit.records.record import Record
 from kit.records.run import Run
 from kit.report.results import Result, results
@@ -49,9 +49,9 @@ class Material(Struct, frozen=True):
 
 def gather(run: Run, concluded: OneRun) -> Material:
     """Read all records of `run`; `concluded` is what follows from them."""
-    sources = [_source(run, path) for path in sorted(run.folder.glob("*/s[0-9][0-9]/**/*.json"))]
+    sources = [_source(run, path) for path in run.record_paths()]
     return Material(run, results(run), sources, concluded)
 
 
 def _source(run: Run, path: Path) -> Source:
-    return Source(run.relative(path), hashlib.sha256(path.read_bytes()).hexdigest(), records.read(path))
+    return Source(run.relative(path), store.sha256(path), records.read(path))
