@@ -63,13 +63,9 @@ def bench(run: Path, runs: Path, patterns: list[str] | None, data: Path) -> None
 
 def _converted(run: Run, patterns: list[str] | None) -> list[str]:
     """The names of those chosen cells that have a .tflite file. Raises KitError where none has."""
-    from kit.runner import plan
+    from kit.runner import hosts, plan
 
-    chosen = plan.select(run.preset, _parsed(patterns))
-    found = [cell.name for cell in chosen if run.path(cell, "model.tflite").is_file()]
-    if not found:
-        raise KitError(f"{run.folder} has no .tflite files of these cells", f"make them: kit compress {run.folder}")
-    return found
+    return [target.name for target in hosts.targets(run, plan.select(run.preset, _parsed(patterns)))]
 
 
 def stages_of(

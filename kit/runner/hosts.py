@@ -22,7 +22,7 @@ from kit.errors import KitError
 from kit.pipeline import dataset
 from kit.pipeline.convert import MODEL
 from kit.pipeline.evaluate import PREDICTIONS
-from kit.records import provenance, store
+from kit.records import excerpt, provenance, store
 from kit.records import record as records
 from kit.records.record import Record
 from kit.records.run import Run
@@ -89,7 +89,9 @@ def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
     """The cells that have a .tflite file. Raises KitError where none has."""
     found = [Target(cell.name, run.path(cell, MODEL), cell) for cell in cells if run.path(cell, MODEL).is_file()]
     if not found:
-        raise KitError(f"{run.folder} has no .tflite files of these cells", f"make them: kit compress {run.folder}")
+        packed = bool(excerpt.left_out(run))
+        mend = "`kit bench` without a run unpacks those of the reference run" if packed else f"kit compress {run.folder}"
+        raise KitError(f"{run.folder} has no .tflite files of these cells", mend)
     return found
 
 
