@@ -53,12 +53,21 @@ def reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path,
     return run.folder, _converted(run, patterns)
 
 
-def bench(run: Path, runs: Path, patterns: list[str] | None, data: Path) -> None:
+def bench(run: Path, runs: Path, patterns: list[str] | None, data: Path, interpreters: list[str]) -> None:
     """Measure a run's cells on this machine, as far as they have a .tflite file: nothing is trained for it."""
+    from kit.device.bench import stage_of
     from kit.records.run import open_run
+    from kit.report import hosts
+    from kit.report.results import results
 
-    folder = find_run(run, runs)
-    stages_of(folder, runs, ("bench",), _converted(open_run(folder), patterns), data, 1)
+    stages = tuple(map(stage_of, interpreters))
+    opened = open_run(find_run(run, runs))
+    names = _converted(opened, patterns)
+    outcome = bring_up_to_date(opened.folder, opened.preset, stages, names, data, None, 1)
+    measured = hosts.here([r for r in results(opened) if r.cell.name in names])
+    console.show(console.table(measured.headers, measured.rows))
+    console.say(measured.note)
+    end(outcome)
 
 
 def _converted(run: Run, patterns: list[str] | None) -> list[str]:

@@ -152,7 +152,9 @@ def bench(
     if run is None:
         run, patterns = actions.reference(patterns, runs, data)
     if not host:
-        actions.bench(run, runs, patterns, data)
+        if threads or as_json:
+            raise KitError(f"{'--threads' if threads else '--json'} is for a bench on a host", "add --host pi.local")
+        actions.bench(run, runs, patterns, data, interpreter or ["litert"])
         return
     where, chosen = hosts.Where(host, user, port, identity, ssh_config), (interpreter or ["tflite"], threads or [1])
     hosts.bench(run, patterns, where, protocol, *chosen, parity, image, cooling, data, runs, as_json)

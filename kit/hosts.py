@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit import actions, console
-from kit.errors import KitError, unknown
+from kit.errors import KitError
 
 if TYPE_CHECKING:
     from kit.device.checks import Check
@@ -69,14 +69,13 @@ def bench(
     """Measure on hosts, and show the table. Raises KitError where a host or a cell failed, after the others are done."""
     import msgspec
 
+    from kit.device.bench import stage_of
     from kit.device.protocol import protocol as known_protocol
     from kit.records import store
     from kit.runner import hosts
-    from kit.study.preset import INTERPRETERS
 
     for interpreter in interpreters:
-        if interpreter not in INTERPRETERS:
-            raise unknown("interpreter", interpreter, INTERPRETERS)
+        stage_of(interpreter)
     addresses, chosen = where.addresses(), known_protocol(protocol)
     targets, run = targets_of(what, patterns, runs)
     folder = run.folder if run else runs

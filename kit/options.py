@@ -57,7 +57,8 @@ Ca = Annotated[
 ]
 ProtocolName = Annotated[str, typer.Option("--protocol", help="On a host: paper, rigorous or trial.")]
 Interpreters = Annotated[
-    list[str] | None, typer.Option("--interpreter", help="On a host: tflite (the study's) or litert, or both.")
+    list[str] | None,
+    typer.Option("--interpreter", help="litert (default here) or tflite (the study's; default on a host), or both."),
 ]
 Hosts = Annotated[
     list[str] | None, typer.Option("--host", help="A host reached by SSH, such as pi.local; several side by side.")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -45,8 +46,6 @@ def test_status_verify_and_json_read_a_run(smoke: Kit) -> None:
 
 
 def test_a_run_can_be_moved(smoke: Kit, kit: Kit) -> None:
-    import shutil
-
     shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "elsewhere")
     assert "all 14 records hold" in kit("verify", "elsewhere")
     kit("report", "elsewhere")
@@ -60,9 +59,29 @@ def test_a_run_can_be_moved(smoke: Kit, kit: Kit) -> None:
     assert (kit.folder / "reports" / "elsewhere" / "report.html").read_text() == original
 
 
-def test_verify_says_what_does_not_hold(smoke: Kit, kit: Kit) -> None:
-    import shutil
+def test_both_interpreters_measure_side_by_side(smoke: Kit, kit: Kit) -> None:
+    shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "runs" / "smoke")
+    said = kit("bench", "smoke", "mobilenet_v3_small/s60", "--interpreter", "tflite", "--interpreter", "litert")
+    assert "2 tasks done, 6 were up to date, 0 failed" in said
+    lines = [line.split() for line in said.splitlines() if line.startswith("mobilenet_v3_small/s60/")]
+    cells = [f"mobilenet_v3_small/s60/{precision}" for precision in ("float32", "int8")]
+    assert [line[:2] for line in lines] == [[cell, name] for cell in cells for name in ("litert", "tflite")]
+    assert all(float(line[2]) > 0 for line in lines)
+    record = json.loads((kit.folder / "runs" / "smoke" / cells[1] / "bench-tflite.json").read_text())
+    assert record["settings"]["interpreter"] == "tflite"
+    assert "all 16 records hold" in kit("verify", "smoke")
+    kit("report", "smoke")
+    measured = json.loads((kit.folder / "reports" / "smoke" / "results.json").read_text())["runs"][0]["benches"]
+    assert sorted(bench["interpreter"] for bench in measured) == ["litert"] * 4 + ["tflite"] * 2
 
+
+@pytest.mark.parametrize("option", ["--json", "--threads=2"])
+def test_options_for_hosts_are_refused_without_one(smoke: Kit, option: str) -> None:
+    said = smoke("bench", "smoke", option, code=1)
+    assert said == f"error: {option.partition('=')[0]} is for a bench on a host: add --host pi.local\n"
+
+
+def test_verify_says_what_does_not_hold(smoke: Kit, kit: Kit) -> None:
     shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "run")
     cell = kit.folder / "run" / "mobilenet_v3_small" / "s60" / "int8"
     record = json.loads((cell / "evaluate.json").read_text())

@@ -1,17 +1,19 @@
-"""Stage `bench`: latency and peak memory of a cell's .tflite file, each time in a fresh process of the agent."""
+"""Stages `bench` (LiteRT) and `bench-tflite` (tflite-runtime, the study's): latency and peak memory of a cell's .tflite file
+on this machine, each time in a fresh process of the agent."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from kit.device import process
-from kit.errors import KitError
+from kit.errors import KitError, unknown
 from kit.pipeline.convert import MODEL
 from kit.records.run import Run
 from kit.records.stage import Stage, Work
@@ -21,16 +23,24 @@ from kit.study.preset import Preset
 AGENT = Path(__file__).parent / "agent" / "agent.py"
 
 
-def _settings(preset: Preset, cell: Cell) -> dict[str, Any]:
-    return {**msgspec.to_builtins(preset.bench), "threads": 1, "device": "local"}
+def stage_of(interpreter: str) -> str:
+    """The stage that measures with an interpreter, by its name. Raises KitError for an unknown one."""
+    if interpreter not in STAGES:
+        raise unknown("interpreter", interpreter, STAGES)
+    return STAGES[interpreter].name
 
 
-def _execute(work: Work) -> dict[str, Any]:
+def _settings(interpreter: str, preset: Preset, cell: Cell) -> dict[str, Any]:
+    return {**msgspec.to_builtins(preset.bench), "interpreter": interpreter, "threads": 1, "device": "local"}
+
+
+def _execute(interpreter: str, work: Work) -> dict[str, Any]:
     bench = work.run.preset.bench
+    settings = _settings(interpreter, work.run.preset, work.cell)
     load_before = os.getloadavg()[0]
     samples = []
     for index in range(bench.processes):
-        samples.append(_measure(work.path(MODEL), _settings(work.run.preset, work.cell)))
+        samples.append(_measure(work.path(MODEL), settings))
         work.progress(index + 1, bench.processes, "process")
     return {"origin": "host", "samples": samples, "load_before": load_before}
 
@@ -57,11 +67,15 @@ def _inputs(run: Run, cell: Cell) -> list[Path]:
     return [run.path(cell, MODEL)]
 
 
-STAGE = Stage(
-    name="bench",
-    version=1,
-    settings=_settings,
-    inputs=_inputs,
-    outputs=(),
-    execute=_execute,
-)
+def _stage(name: str, interpreter: str) -> Stage:
+    return Stage(
+        name=name,
+        version=1,
+        settings=partial(_settings, interpreter),
+        inputs=_inputs,
+        outputs=(),
+        execute=partial(_execute, interpreter),
+    )
+
+
+STAGES = {"litert": _stage("bench", "litert"), "tflite": _stage("bench-tflite", "tflite")}

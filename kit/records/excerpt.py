@@ -51,7 +51,7 @@ def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
     for path in [*plain, *(path for path in packed if wanted(run.relative(path)))]:
         content = store.read(path)
         target = folder / run.relative(path)
-        if content is not None and not path.name.startswith("bench.") and store.read(target) != content:
+        if content is not None and not path.name.startswith("bench") and store.read(target) != content:
             store.write(target, content)
     return Run(folder, run.preset)
 

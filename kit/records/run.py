@@ -39,14 +39,9 @@ class Run(Struct, frozen=True):
         return records.read(path) if path.is_file() else None
 
     def bench_paths(self, cell: Cell) -> list[Path]:
-        """The records of a cell's benches: this machine's own first, then those of devices, by their keys."""
-        folder = self.folder / cell.name
-        own = folder / "bench.json"
-        return [path for path in (own, *sorted(folder.glob("bench.*.json"))) if path.is_file()]
-
-    def benches(self, cell: Cell) -> list[Record]:
-        """What `bench_paths` names."""
-        return [records.read(path) for path in self.bench_paths(cell)]
+        """The records of a cell's benches: this machine's own first, then those of hosts, by their keys."""
+        found = (self.folder / cell.name).glob("bench*.json")
+        return sorted(found, key=lambda path: (path.name != "bench.json", path.name))
 
     def record_paths(self) -> list[Path]:
         """The files of all records, sorted."""

@@ -1,4 +1,4 @@
-"""The tables of a bench on hosts: a number, its spread, and beside it what is to be doubted."""
+"""The tables of a bench, on hosts or here: a number, its spread, and beside it what is to be doubted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from kit.records.statistics import bootstrap, percentile
+from kit.report import notes
+from kit.report.language import language
+from kit.report.results import Latency, Result
 from kit.report.tables import MISSING
 
 Row = tuple[str, str, str, dict[str, Any]]
@@ -42,6 +46,26 @@ def _table(host: str, series: str, rows: Sequence[tuple[str, dict[str, Any]]]) -
     if origin == "emulated":
         note += " Emulated latencies say nothing about a device."
     return Sheet(f"{host}, {series}", note, headers, [_row(series, *row) for row in rows])
+
+
+def here(results: Sequence[Result]) -> Sheet:
+    """What was measured on this machine itself."""
+    own = [(r, bench) for r in results for bench in r.latencies if bench.where == "local"]
+    alone, english = [msgspec.structs.replace(r, latencies=(bench,)) for r, bench in own], language("en")
+    headers = ["cell", "interpreter", "latency µs [quartiles]", "n", "peak memory MB"]
+    note = f"{notes.latency(alone, english)} {notes.memory(alone, english)}"
+    return Sheet("this machine", note, headers, [_row_here(r.cell.name, bench) for r, bench in own])
+
+
+def _row_here(name: str, bench: Latency) -> list[str]:
+    spread = bench.spread
+    return [
+        name,
+        bench.interpreter,
+        f"{spread.median:,.0f} [{spread.lower:,.0f}, {spread.upper:,.0f}]",
+        f"{bench.processes} x {spread.n // bench.processes}",
+        f"{bench.memory_bytes.median / 1e6:.2f}",
+    ]
 
 
 def remarks(rows: Sequence[Row]) -> list[str]:

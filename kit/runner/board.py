@@ -17,7 +17,7 @@ from rich.text import Text
 from kit import console
 from kit.records import store
 from kit.records.run import Run
-from kit.runner.plan import Job, Task, estimate_s, jobs
+from kit.runner.plan import Task, estimate_s, jobs
 from kit.runner.stages import STAGES
 from kit.study.cells import Cell
 
@@ -25,6 +25,7 @@ FILE = ".progress.json"
 _MARKS = {"waiting": "·", "running": "▸", "fresh": "=", "done": "✓", "failed": "✗", "blocked": "–"}
 _LINE_EVERY_S = 30.0
 _SAVE_EVERY_S = 2.0
+_BELIEVED_S = 300.0  # so much work has to be seen until it counts as much as the estimates
 
 
 class Entry(Struct):
@@ -61,11 +62,11 @@ class Board(Struct):
 
     def left_s(self) -> float:
         """About how many seconds are left, from the estimates, corrected by how long finished work really took."""
-        worked = sum(e.estimate_s * e.worked for e in self.entries)
-        left = sum(e.estimate_s * (1 - e.share) for e in self.entries)
-        elapsed_s = time.time() - self.began
-        enough = worked > 30 and elapsed_s > 30
-        return left * elapsed_s / worked if enough else left / max(1, self.workers)
+        workers = max(1, self.workers)
+        worked_s = sum(e.estimate_s * e.worked for e in self.entries)
+        left_s = sum(e.estimate_s * (1 - e.share) for e in self.entries)
+        took_s = (time.time() - self.began) * workers
+        return left_s / workers * (took_s + _BELIEVED_S) / (worked_s + _BELIEVED_S)
 
     def summary(self) -> str:
         ended = sum(e.state not in ("waiting", "running") for e in self.entries)
@@ -78,9 +79,9 @@ class Board(Struct):
         return text + (f", {failed} failed" if failed else "")
 
 
-def new_board(run: Run, planned: Sequence[Job], workers: int) -> Board:
-    entries = [Entry(task, estimate_s(task, run.preset)) for job in planned for task in job.tasks]
-    return Board(entries, workers, time.time())
+def new_board(planned: Sequence[tuple[Task, float]], workers: int) -> Board:
+    """Of tasks, each with about how many seconds it takes."""
+    return Board([Entry(task, seconds) for task, seconds in planned], workers, time.time())
 
 
 def load_board(folder: Path) -> Board | None:
@@ -91,7 +92,7 @@ def load_board(folder: Path) -> Board | None:
 
 
 def matrix(board: Board) -> Group:
-    """Variants down, weights and precisions across; under a precision one mark each for convert, evaluate and bench."""
+    """Variants down, weights and precisions across; under a precision one mark for each stage after them."""
     by_task = {entry.task: entry for entry in board.entries}
     variants = list(dict.fromkeys(task.cell.variant for task in by_task))
     architectures = [variant.architecture for variant in variants]
@@ -102,7 +103,7 @@ def matrix(board: Board) -> Group:
         row = [variant.name, _percent(by_task.get(Task("prune" if variant.sparsity else "train", variant)))]
         for precision in precisions:
             cell = Cell(variant.architecture, variant.sparsity, precision)
-            entries = [by_task.get(Task(stage, cell)) for stage in ("convert", "evaluate", "bench")]
+            entries = [by_task.get(Task(stage, cell)) for stage in STAGES if stage not in ("train", "prune")]
             row.append("".join(_MARKS[entry.state] for entry in entries if entry))
         rows.append(row)
     return Group(console.table(("cell", "weights", *precisions), rows), *(Text(line) for line in _lines(board)))

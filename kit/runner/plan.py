@@ -30,9 +30,9 @@ class Task(Struct, frozen=True):
             return (Task("train", Cell(cell.architecture, 0)),)
         if self.stage == "convert":
             return (Task("prune" if cell.sparsity else "train", cell.variant),)
-        if self.stage in ("evaluate", "bench"):
-            return (Task("convert", cell),)
-        return ()
+        if self.stage == "train":
+            return ()
+        return (Task("convert", cell),)
 
 
 class Job(Struct, frozen=True):
@@ -60,7 +60,7 @@ def jobs(cells: Iterable[Cell], stages: Sequence[str]) -> list[Job]:
     wanted: dict[Task, None] = {}
     for cell in cells:
         for stage in stages:
-            task = Task(stage, cell if stage in ("convert", "evaluate", "bench") else cell.variant)
+            task = Task(stage, cell.variant if stage in ("train", "prune") else cell)
             if stage == "prune" and not cell.sparsity:
                 continue
             if stage == "train":
@@ -70,7 +70,7 @@ def jobs(cells: Iterable[Cell], stages: Sequence[str]) -> list[Job]:
     for task in wanted:
         if task.stage == "evaluate":
             key = (task.cell.variant, "evaluate")
-        elif task.stage == "bench":
+        elif task.stage.startswith("bench"):
             key = (task.cell, "bench")
         else:
             key = (task.cell.variant, "tensorflow")

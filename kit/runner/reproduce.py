@@ -31,7 +31,8 @@ def bring_up_to_date(
         image.keep(folder)
         jobs = plan.jobs(cells, stages)
         count = workers or pool.default_workers(preset.threads)
-        with board.Watcher(run, board.new_board(run, jobs, count)) as watcher:
+        planned = [(task, seconds) for task, _, seconds in preview(folder, preset, stages, patterns)]
+        with board.Watcher(run, board.new_board(planned, count)) as watcher:
             return pool.execute(run, jobs, data, count, lock, watcher)
 
 

@@ -15,7 +15,6 @@ from kit.study.cells import PRECISIONS, Cell
 from kit.study.datasets import dataset
 
 BUILT_IN = ("smoke", "short", "paper")
-INTERPRETERS = ("litert", "tflite")
 
 
 class Training(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +67,6 @@ class Bench(Struct, frozen=True, forbid_unknown_fields=True):
     processes: int
     warmup_inferences: int
     inferences: int
-    interpreter: str = "litert"
 
 
 class Difference(Struct, frozen=True):
@@ -168,8 +166,6 @@ def _check_names(preset: Preset) -> None:
     for precision in preset.precisions:
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
-    if preset.bench.interpreter not in INTERPRETERS:
-        raise unknown("interpreter", preset.bench.interpreter, INTERPRETERS)
 
 
 def _check_grid(preset: Preset) -> None:

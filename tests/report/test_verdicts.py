@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from kit.records import record as records
 from kit.report.claims import classes, combined, pruning, quantization, training
 from kit.report.decide import DECIDERS, decide
 from kit.report.ground import Ground
@@ -174,7 +175,10 @@ def test_a_bench_that_is_not_valid_decides_nothing(tmp_path: Path) -> None:
 def test_a_device_comes_before_a_host_and_a_valid_bench_before_one_that_is_not(tmp_path: Path) -> None:
     both = measured(local=lambda usual: values(usual, "host"), pi=lambda usual: values(usual, "device"))
     run = make(tmp_path / "both", bench=both)
-    assert [record.values["origin"] for record in run.benches(Cell("mobilenet", 0, "int8"))] == ["host", "device"]
+    assert [records.read(path).values["origin"] for path in run.bench_paths(Cell("mobilenet", 0, "int8"))] == [
+        "host",
+        "device",
+    ]
     found = {verdict.key: verdict for verdict in decide(Ground(run))}
     assert found["quantized_latency"].origin == "device"
     assert all("bench.pi.json" in path for row in found["quantized_latency"].evidence for path in row.records)
