@@ -42,9 +42,12 @@ class _Running:
     open_tasks: list[Task]
 
 
-def execute(run: Run, jobs: Sequence[Job], data: Path, workers: int, lock: int, view: View) -> Outcome:
-    """Do all jobs. A task that fails is noted, those that need it are blocked, the others go on."""
-    return _Pool(run, data, workers, lock, view).execute(list(jobs))
+def execute(run: Run, jobs: Sequence[Job], data: Path, workers: int, lock: int, view: View, warm: bool) -> Outcome:
+    """Do all jobs. A task that fails is noted, those that need it are blocked, the others go on.
+
+    `warm` loads TensorFlow once for all workers, before the first begins.
+    """
+    return _Pool(run, data, workers, lock, view).execute(list(jobs), warm)
 
 
 class _Pool:
@@ -54,9 +57,8 @@ class _Pool:
         self.running: dict[Connection, _Running] = {}
         self.context: Any = multiprocessing.get_context("forkserver")
 
-    def execute(self, pending: list[Job]) -> Outcome:
-        needs_tensorflow = any(task.stage in ("train", "prune", "convert") for job in pending for task in job.tasks)
-        self.context.set_forkserver_preload(["kit.runner.worker", *(["kit.runner.warm"] if needs_tensorflow else [])])
+    def execute(self, pending: list[Job], warm: bool) -> Outcome:
+        self.context.set_forkserver_preload(["kit.runner.worker", *(["kit.runner.warm"] if warm else [])])
         store.remove_partial(self.run.folder)
         pending.sort(key=lambda job: -sum(estimate_s(task, self.run.preset) for task in job.tasks))
         try:

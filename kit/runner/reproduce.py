@@ -31,9 +31,10 @@ def bring_up_to_date(
         image.keep(folder)
         jobs = plan.jobs(cells, stages)
         count = workers or pool.default_workers(preset.threads)
-        planned = [(task, seconds) for task, _, seconds in preview(folder, preset, stages, patterns)]
-        with board.Watcher(run, board.new_board(planned, count)) as watcher:
-            return pool.execute(run, jobs, data, count, lock, watcher)
+        planned = preview(folder, preset, stages, patterns)
+        warm = any(not fresh and task.stage in ("train", "prune", "convert") for task, fresh, _ in planned)
+        with board.Watcher(run, board.new_board([(task, seconds) for task, _, seconds in planned], count)) as watcher:
+            return pool.execute(run, jobs, data, count, lock, watcher, warm)
 
 
 def preview(
