@@ -153,7 +153,14 @@ def preview(
     )
 
 
-def report(folders: list[Path], target: Path, language: str = "en") -> None:
+def check_language(language: str) -> None:
+    """Raises KitError where reports do not speak it."""
+    from kit.report.language import language as language_of
+
+    language_of(language)
+
+
+def report(folders: list[Path], target: Path, language: str) -> None:
     """Write the report of one or more runs into `target`; show a summary of each."""
     from kit.records import store
     from kit.records.run import open_run
@@ -168,6 +175,8 @@ def report(folders: list[Path], target: Path, language: str = "en") -> None:
     files = render.pages(runs, study, target, spoken) | export.files(runs, study, target)
     for path, content in files.items():
         store.write(path, content)
+    for path in set((target / "figures").glob("*.svg")) - set(files):
+        path.unlink()  # of an earlier report, and no longer in it
     for run, concluded in zip(runs, study.runs, strict=True):
         _summarize(run, concluded, spoken)
     for path in files:

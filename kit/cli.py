@@ -25,6 +25,7 @@ from kit.options import (
     ImageTag,
     Interpreters,
     Json,
+    LanguageName,
     Patterns,
     Platforms,
     Port,
@@ -72,6 +73,7 @@ def reproduce(
     workers: Workers = None,
     everything: All = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and about how long.")] = False,
+    language: LanguageName = "en",
     as_json: Json = False,
     runs: Runs = RUNS,
     reports: Reports = REPORTS,
@@ -82,8 +84,9 @@ def reproduce(
     if dry_run:
         actions.preview(chosen, folder, stages, patterns, workers, as_json)
         return
+    actions.check_language(language)
     outcome = actions.bring_up_to_date(folder, chosen, stages, patterns, data, archive, workers)
-    actions.report([folder], reports / folder.resolve().name)
+    actions.report([folder], reports / folder.resolve().name, language)
     actions.end(outcome)
 
 
@@ -182,7 +185,7 @@ def ship(
 @app.command(epilog="Example: kit report runs/short --language de")
 def report(
     run: RunArguments,
-    language: Annotated[str, typer.Option("--language", "-l", help="en or de.")] = "en",
+    language: LanguageName = "en",
     runs: Runs = RUNS,
     reports: Reports = REPORTS,
 ) -> None:

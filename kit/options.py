@@ -40,6 +40,7 @@ Archive = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Processes side by side; one a core.")]
 All = Annotated[bool, typer.Option("--all", help="Take the preset's extra architectures too.")]
+LanguageName = Annotated[str, typer.Option("--language", "-l", help="en or de, of the report.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Runs = Annotated[Path, typer.Option("--runs", envvar="KIT_RUNS", help="Where runs are kept.")]
 Reports = Annotated[Path, typer.Option("--reports", envvar="KIT_REPORTS", help="Where reports are written.")]

@@ -104,6 +104,7 @@ def test_verify_says_what_does_not_hold(smoke: Kit, kit: Kit) -> None:
         (("train", "mobilenet_v9"), "unknown architecture 'mobilenet_v9': did you mean mobilenet_v2?"),
         (("train", "efficientnet_b0", "-p", "smoke"), "efficientnet_b0 is not in preset smoke"),
         (("reproduce", "-p", "smokey"), "unknown preset 'smokey': did you mean smoke?"),
+        (("reproduce", "-p", "smoke", "-l", "fr"), "unknown language 'fr'"),
         (("reproduce", "-p", "gone.toml"), "no preset at gone.toml"),
         (("report", "gone"), "gone is not a run"),
         (("verify", "gone"), "gone is not a run"),

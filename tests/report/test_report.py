@@ -100,6 +100,8 @@ def test_figures_are_files_beside_the_markdown(smoke: Kit) -> None:
 
 def test_a_figure_without_data_is_left_out_and_named(smoke: Kit, kit: Kit) -> None:
     shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "run")
+    kit("report", "run")
+    assert (kit.folder / "reports" / "run" / "figures" / "latencies.svg").exists()
     for path in (kit.folder / "run").rglob("bench.json"):
         path.unlink()
     kit("report", "run")
