@@ -45,10 +45,10 @@ def _decide(claim: Claim, ground: Ground) -> Verdict:
     gone = [name for name in names(claim.subjects) if name in finding.missing]
     if gone:
         return not_testable(
-            claim, Message("It is about what this run has not, or not far enough: {names}.", {"names": gone})
+            claim, Message("It needs what this run lacks: {names}.", {"names": gone})
         )
     if not finding.parts:
-        said = Message("This run has not the cells that it takes: {names}.", {"names": list(finding.missing)})
+        said = Message("This run lacks the cells that it needs: {names}.", {"names": list(finding.missing)})
         return not_testable(claim, said, finding.missing)
     return weigh(claim, finding)
 

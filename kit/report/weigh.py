@@ -138,9 +138,9 @@ def _reasons(finding: Finding, states: Sequence[bool | None]) -> Iterable[Messag
     if of(False):
         yield Message("Does not hold for: {names}.", {"names": of(False)})
     if of(None):
-        yield Message("The data can tell neither way for: {names}.", {"names": of(None)})
+        yield Message("The data do not decide: {names}.", {"names": of(None)})
     if finding.missing:
-        yield Message("Not in this run, or not far enough: {names}.", {"names": list(finding.missing)})
+        yield Message("Missing or incomplete in this run: {names}.", {"names": list(finding.missing)})
     yield from finding.limits
 
 

@@ -45,7 +45,7 @@ def _loses_least(ground: Ground, points: set[tuple[int, str]]) -> Finding:
         ),
         Message("paired z-test of the difference of mean losses on the same test images (one-sided), Holm"),
         figures=Message(
-            "The smallest mean loss of top-1 has {name} with {loss:.1f} percentage points.",
+            "{name} has the smallest mean loss of top-1: {loss:.1f} percentage points.",
             {"name": name(least), "loss": 100 * float(losses[least].mean())},
         )
         if least
