@@ -44,9 +44,7 @@ def _decide(claim: Claim, ground: Ground) -> Verdict:
     finding = DECIDERS[claim.key](ground)
     gone = [name for name in names(claim.subjects) if name in finding.missing]
     if gone:
-        return not_testable(
-            claim, Message("It needs what this run lacks: {names}.", {"names": gone})
-        )
+        return not_testable(claim, Message("It needs what this run lacks: {names}.", {"names": gone}))
     if not finding.parts:
         said = Message("This run lacks the cells that it needs: {names}.", {"names": list(finding.missing)})
         return not_testable(claim, said, finding.missing)
