@@ -10,7 +10,7 @@ from msgspec import Struct
 from kit.report import notes
 from kit.report.language import Language
 from kit.report.tables import MISSING, Row, Table, Value, brackets
-from kit.report.verdict import Evidence, Outcome, Verdict
+from kit.report.verdict import WORDS, Evidence, Outcome, Verdict
 from kit.study.claims import claim
 
 _SIGNS = {
@@ -38,14 +38,7 @@ class Answer(Struct, frozen=True):
 
 def outcome_text(outcome: Outcome, language: Language) -> str:
     """An outcome as a sign and words: no reader needs its colour."""
-    tr = language.tr
-    words = {
-        Outcome.reproduced: tr("reproduced"),
-        Outcome.partly: tr("partly"),
-        Outcome.not_reproduced: tr("not reproduced"),
-        Outcome.not_testable: tr("not testable"),
-    }
-    return f"{_SIGNS[outcome]} {words[outcome]}"
+    return f"{_SIGNS[outcome]} {language.say(WORDS[outcome])}"
 
 
 def tally(verdicts: Sequence[Verdict], language: Language) -> list[tuple[str, str, int]]:

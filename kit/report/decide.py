@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from kit.report.claims import combined, pruning, quantization, training
 from kit.report.ground import Ground, names
-from kit.report.verdict import Message, Verdict
-from kit.report.weigh import Finding, not_testable, weigh
+from kit.report.verdict import WORDS, Message, Verdict
+from kit.report.weigh import Finding, not_testable, sentences, weigh
 from kit.study.claims import Claim, claims
 
 DECIDERS: dict[str, Callable[[Ground], Finding]] = {
@@ -34,7 +36,24 @@ DECIDERS: dict[str, Callable[[Ground], Finding]] = {
 
 def decide(ground: Ground) -> list[Verdict]:
     """The verdict on each claim, in order. Raises KitError where stored predictions cannot be read."""
-    return [_decide(claim, ground) for claim in claims()]
+    others = list(ground.measured_otherwise())
+    return [_with_objections(claim, _decide(claim, ground), others) for claim in claims()]
+
+
+def _with_objections(claim: Claim, verdict: Verdict, others: Sequence[Ground]) -> Verdict:
+    """The verdict; where it rests on times or memory, with what other benches of the same cells there say differently."""
+    said = [verdict.reason]
+    for ground in others if verdict.origin else ():
+        other = _decide(claim, ground)
+        same_cells = [row.subject for row in other.evidence] == [row.subject for row in verdict.evidence]
+        if ground.series and same_cells and other.outcome is not verdict.outcome:
+            how = {
+                "interpreter": ground.series.interpreter,
+                "threads": ground.series.threads,
+                "outcome": WORDS[other.outcome],
+            }
+            said.append(Message("Measured with {interpreter}, number of threads: {threads}, it would be: {outcome}.", how))
+    return msgspec.structs.replace(verdict, reason=sentences(said)) if len(said) > 1 else verdict
 
 
 def _decide(claim: Claim, ground: Ground) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from kit.records import store
 from kit.records.run import Run
 from kit.report import inference
 from kit.report.inference import Array
-from kit.report.results import Latency, Result, preferred_series, results
+from kit.report.results import Latency, Result, Series, results, usable_series
 from kit.report.verdict import Message
 from kit.study.architectures import architecture
 from kit.study.cells import Cell
@@ -30,10 +30,11 @@ _PREDICTIONS = "predictions.safetensors"
 class Ground:
     """One run, as deciders see it. Predictions are read when they are first asked for, and kept."""
 
-    def __init__(self, run: Run, found: list[Result] | None = None) -> None:
+    def __init__(self, run: Run, found: list[Result] | None = None, series: Series | None = None) -> None:
         self.run = run
         self.results = {result.cell: result for result in found or results(run)}
-        self.series = preferred_series(list(self.results.values()))
+        self._usable = usable_series(list(self.results.values()))
+        self.series = series or (self._usable[0] if self._usable else None)
         self.correct = cache(self._correct)
         self.resampled = cache(self._resampled)
 
@@ -67,6 +68,16 @@ class Ground:
         """The cell's bench of the series that all cells are compared in."""
         result = self.results.get(cell)
         return result.latency_in(self.series) if result and self.series else None
+
+    def measured_otherwise(self) -> Iterator[Ground]:
+        """The same run by its other benches on the same machine: with another interpreter, number of threads or protocol."""
+        for series in self._usable:
+            if (
+                self.series
+                and series != self.series
+                and (series.origin, series.where) == (self.series.origin, self.series.where)
+            ):
+                yield Ground(self.run, list(self.results.values()), series)
 
     def labels(self, cell: Cell) -> Array:
         """The true class of each test image, uint8 (n,)."""

@@ -108,8 +108,9 @@ def results(run: Run) -> list[Result]:
     return [_result(run, cell) for cell in run.preset.cells()]
 
 
-def preferred_series(results: list[Result]) -> Series | None:
-    """The series that latencies of different cells are compared in: never emulated, never one that is not valid.
+def usable_series(results: list[Result]) -> list[Series]:
+    """The series in which latencies of different cells can be compared, the preferred one first: never one that is emulated
+    or not valid.
 
     Several processes come before one, which tells no spread; a device before a host; a Pi 4, the study's, before other
     devices; then the series with more cells.
@@ -119,7 +120,7 @@ def preferred_series(results: list[Result]) -> Series | None:
     ranked = sorted(
         usable, key=lambda one: (one.processes < 2, _preference(one)[:3], -cells[one.series], _preference(one), one.series)
     )
-    return ranked[0].series if ranked else None
+    return list(dict.fromkeys(one.series for one in ranked))
 
 
 def is_pi_4(series: Series) -> bool:

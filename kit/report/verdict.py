@@ -42,6 +42,14 @@ class _English(string.Formatter):
         return str(value) if isinstance(value, Message) else format(value, format_spec)
 
 
+WORDS = {
+    Outcome.reproduced: Message("reproduced"),
+    Outcome.partly: Message("partly"),
+    Outcome.not_reproduced: Message("not reproduced"),
+    Outcome.not_testable: Message("not testable"),
+}
+
+
 class Evidence(Struct, frozen=True):
     """One comparison that a verdict rests on.
 

@@ -134,7 +134,7 @@ def values(
 
 def settings(measured: dict[str, Any]) -> dict[str, Any]:
     device = {"host": "local"}.get(measured["origin"], "pi")
-    return {"interpreter": "tflite", "threads": 1, "device": device, "protocol": "rigorous"}
+    return {"interpreter": measured.get("interpreter", "tflite"), "threads": 1, "device": device, "protocol": "rigorous"}
 
 
 def _jittered(middle: float, process: int) -> Iterator[float]:

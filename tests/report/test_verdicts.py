@@ -186,6 +186,18 @@ def test_a_device_comes_before_a_host_and_a_valid_bench_before_one_that_is_not(t
     assert verdicts(tmp_path / "bad", bench=bad)["quantized_latency"].origin == "host"
 
 
+def test_what_another_interpreter_there_says_differently_is_said(tmp_path: Path) -> None:
+    def both(cell: Cell) -> dict[str, dict[str, Any]]:
+        litert = values(like_the_study(cell), "host") | {"interpreter": "litert"}
+        return {"bench.json": litert, "bench-tflite.json": values(upside_down(cell), "host")}
+
+    found = verdicts(tmp_path, bench=both)
+    assert found["quantized_latency"].outcome is Outcome.partly
+    objection = "Measured with tflite, number of threads: 1, it would be: not reproduced."
+    assert str(found["quantized_latency"].reason).endswith(objection)
+    assert [key for key, verdict in found.items() if objection in str(verdict.reason) and key not in TIMED] == []
+
+
 def test_one_process_tells_no_spread_and_so_nothing(tmp_path: Path) -> None:
     single = measured(pi=lambda usual: values(usual, "device", processes=1))
     verdict = verdicts(tmp_path, bench=single)["quantized_latency"]
