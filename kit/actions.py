@@ -87,6 +87,26 @@ def stages_of(
     end(bring_up_to_date(folder, open_run(folder).preset, stages, patterns, data, None, workers))
 
 
+def reproduce(
+    folder: Path,
+    preset: Preset,
+    stages: tuple[str, ...],
+    patterns: list[str] | None,
+    data: Path,
+    archive: Path | None,
+    workers: int | None,
+    reports: Path,
+    language: str,
+) -> None:
+    """Run the stale stages, and write the report. An unknown language raises KitError before the work, not after."""
+    from kit.report.language import language as language_of
+
+    language_of(language)
+    outcome = bring_up_to_date(folder, preset, stages, patterns, data, archive, workers)
+    report([folder], reports / folder.resolve().name, language)
+    end(outcome)
+
+
 def bring_up_to_date(
     folder: Path,
     preset: Preset,
@@ -151,13 +171,6 @@ def preview(
     console.say(
         f"{stale} of {len(rows)} tasks, about {console.duration(total_s / count)} with {count} workers, into {folder}"
     )
-
-
-def check_language(language: str) -> None:
-    """Raises KitError where reports do not speak it."""
-    from kit.report.language import language as language_of
-
-    language_of(language)
 
 
 def report(folders: list[Path], target: Path, language: str) -> None:

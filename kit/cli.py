@@ -84,10 +84,7 @@ def reproduce(
     if dry_run:
         actions.preview(chosen, folder, stages, patterns, workers, as_json)
         return
-    actions.check_language(language)
-    outcome = actions.bring_up_to_date(folder, chosen, stages, patterns, data, archive, workers)
-    actions.report([folder], reports / folder.resolve().name, language)
-    actions.end(outcome)
+    actions.reproduce(folder, chosen, stages, patterns, data, archive, workers, reports, language)
 
 
 @app.command(epilog="Example: kit train mobilenet_v2 --preset short")
