@@ -62,7 +62,7 @@ def _engine() -> Iterator[Check]:
     def look() -> str:
         nonlocal client
         client = engine.connect()
-        return f"{client.version()['Version']}, {engine.require_disk(client, images.RECIPES['train'].needed_bytes)}"
+        return f"{client.version()['Version']}, {images.space(client, 'train', engine.native(client))}"
 
     yield _look("Docker engine", look)
     yield _look("Docker Buildx", buildx.version)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kit.device import process
+from kit.device import buildx, engine, process
 from kit.errors import KitError
 
 SUITE = "bookworm"  # its python3 is 3.11, which tflite-runtime 2.14.0 needs
@@ -16,15 +17,10 @@ _SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 
 def from_packages(client: Any, architecture: str, fresh: bool, say: Callable[[str], object]) -> str:
     """The name of a base image of `architecture`; made where it is missing or `fresh` is wanted. Raises KitError."""
-    from docker.errors import ImageNotFound
-
     name = f"kit-base:{SUITE}-{architecture}"
-    if not fresh:
-        try:
-            client.images.get(name)
-            return name
-        except ImageNotFound:
-            pass
+    old = engine.image_id(client, name)
+    if old and not fresh:
+        return name
     with tempfile.TemporaryDirectory() as folder:
         tar = Path(folder) / "base.tar"
         say(f"{name}: from Debian's packages")
@@ -32,6 +28,7 @@ def from_packages(client: Any, architecture: str, fresh: bool, say: Callable[[st
         done = process.run(["docker", "import", "--platform", f"linux/{architecture}", tar, name])
     if done.code:
         raise KitError(f"{name} cannot be imported ({done.reason})", "mend the cause and try again")
+    engine.forget(client, old)
     return name
 
 
@@ -44,7 +41,8 @@ def _bootstrap(architecture: str, tar: Path, say: Callable[[str], object]) -> No
         if line.startswith("I: "):
             say(line.removeprefix("I: "))
 
-    code = process.stream(argv, on_line)
+    # With one date, the same packages give the same layer, and what was built on it is found in the build cache.
+    code = process.stream(argv, on_line, env=os.environ | {"SOURCE_DATE_EPOCH": buildx.DATE})
     if code:
         wrong = next((line for line in reversed(lines) if line.startswith("E: ")), f"it ended with code {code}")
         raise KitError(f"mmdebstrap failed ({wrong.removeprefix('E: ')})", "check the network and Debian's sources")

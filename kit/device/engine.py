@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,30 @@ def require_disk(client: Any, needed_bytes: int) -> str:
             "free some: docker builder prune; docker image prune",
         )
     return f"{free_bytes / 1e9:.0f} GB free"
+
+
+def image_id(client: Any, tag: str) -> str:
+    """The ID of the image that `tag` names now, or nothing."""
+    from docker.errors import ImageNotFound
+
+    try:
+        return str(client.images.get(tag).id)
+    except ImageNotFound:
+        return ""
+
+
+def forget(client: Any, image: str) -> None:
+    """Remove the image with the ID `image`, if there is one that no tag names and no container uses any longer."""
+    from docker.errors import APIError, ImageNotFound
+
+    try:
+        if image and not client.images.get(image).tags:
+            client.images.remove(image)
+    except ImageNotFound:
+        return
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
 
 
 def pinned(client: Any, image: str) -> str:

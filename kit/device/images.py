@@ -26,7 +26,8 @@ PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
 class Recipe(Struct, frozen=True):
-    """What an image is made of: its Dockerfile's name, the files that decide its contents, and the free space it needs."""
+    """What an image is made of: its Dockerfile's name, the files that decide its contents, and the free space that a first
+    build takes: the image, its layers in the build cache and the base, with some to spare."""
 
     name: str
     sources: tuple[str, ...]
@@ -38,13 +39,13 @@ RECIPES = {
         "train",
         ("docker/train.Dockerfile", "docker/sbom.py", "docker/requirements-train.txt", "docker/requirements-build.txt",
          "pyproject.toml", *(f"kit/**/*.{kind}" for kind in ("py", "toml", "j2", "js", "css", "po"))),
-        8_000_000_000,
+        6_000_000_000,
     ),
     "pi": Recipe(
         "pi",
         ("docker/pi.Dockerfile", "docker/sbom.py", "docker/pi_files.py", "docker/requirements-pi*.txt",
          "kit/device/agent/agent.py", "kit/device/agent/warden.py"),
-        1_500_000_000,
+        1_000_000_000,
     ),
 }  # fmt: skip
 
@@ -118,14 +119,15 @@ def architecture_of(platform: str) -> str:
 def build(client: Any, name: str, architecture: str, order: Order, say: Callable[[str], object]) -> Image:
     """Build one image, and leave its record in `order.folder`. Raises KitError with what to mend."""
     recipe = RECIPES[name]
-    engine.require_disk(client, recipe.needed_bytes)
     host = engine.native(client)
+    tag = tag_of(name, architecture, host, order.tflite_only)
+    old = engine.image_id(client, tag)
+    space(client, name, architecture)
     if name == "train":
         engine.require_platform(architecture, client)
     clock = time.monotonic()
     # The Pi image is put together on the building machine's own architecture.
     parent = _base(client, host if name == "pi" else architecture, order, say)
-    tag = tag_of(name, architecture, host, order.tflite_only)
     source = source_digest(recipe, order.root)
     log = order.folder / f"{tag.replace(':', '-')}.log"
     target = "tflite" if order.tflite_only and name == "pi" else ""
@@ -134,7 +136,15 @@ def build(client: Any, name: str, architecture: str, order: Order, say: Callable
     )
     image = _described(client, recipe, architecture, tag, parent, source, time.monotonic() - clock)
     store.write(order.folder / f"{tag.replace(':', '-')}.json", msgspec.json.format(msgspec.json.encode(image), indent=1))
+    engine.forget(client, old)
     return image
+
+
+def space(client: Any, name: str, architecture: str) -> str:
+    """Free space where the engine keeps images. Raises KitError where too little is left for a first build; a later
+    one finds most of it in the build cache."""
+    there = engine.image_id(client, tag_of(name, architecture, engine.native(client)))
+    return engine.require_disk(client, 0 if there else RECIPES[name].needed_bytes)
 
 
 def tag_of(name: str, architecture: str, host: str, tflite_only: bool = False) -> str:

@@ -27,10 +27,39 @@ def test_the_pi_image_is_small_to_send(built: Records, tag: str, limit: int) -> 
     assert size <= limit
 
 
-def test_the_pi_image_is_the_same_twice_without_cache(project: Project, built: Records) -> None:
+def inspected(what: str, form: str) -> str:
+    return run("docker", "image", "inspect", f"--format={form}", what, cwd=Path("/")).strip()
+
+
+def test_the_pi_image_and_its_base_are_the_same_twice_without_cache(project: Project, built: Records) -> None:
+    base = built["kit-pi:arm64"]["base"]
+    layers = inspected(base, "{{.RootFS.Layers}}")
     ids = [project.build("pi", "--no-cache")[0]["id"] for _ in range(2)]
     print(*ids, sep="\n")
     assert ids == [built["kit-pi:arm64"]["id"]] * 2
+    assert inspected(base, "{{.RootFS.Layers}}") == layers  # so that the next build of kit-train is found in the cache
+
+
+@pytest.mark.usefixtures("built")
+def test_a_new_image_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    def listed() -> set[str]:
+        return set(run("docker", "images", "--all", "--quiet", "--no-trunc", cwd=tmp_path).split())
+
+    other = copy(tmp_path)
+    before = listed()
+    old = inspected("kit-pi:arm64", "{{.Id}}")
+    agent = tmp_path / "kit" / "device" / "agent" / "agent.py"
+    source = agent.read_text()
+    agent.write_text(source + "# changed\n")
+    new = other.build("pi")[0]["id"]
+    assert new != old
+    assert listed() == before - {old} | {new}
+    name = run("docker", "create", "--platform=linux/arm64", "kit-pi:arm64", cwd=tmp_path).splitlines()[0]
+    agent.write_text(source)
+    assert other.build("pi")[0]["id"] == old
+    assert listed() == before | {new}  # a container still uses it
+    run("docker", "rm", name, cwd=tmp_path)
+    run("docker", "rmi", new, cwd=tmp_path)
 
 
 def test_the_pi_image_holds_an_agent_and_nothing_else(built: Records, tmp_path: Path) -> None:
