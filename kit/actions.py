@@ -37,7 +37,21 @@ def find_run(run: Path, runs: Path) -> Path:
     return named if not (run / "preset.json").is_file() and (named / "preset.json").is_file() else run
 
 
-def reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path, list[str]]:
+def named_or_reference(
+    run: Path | None, patterns: list[str] | None, runs: Path, data: Path
+) -> tuple[Path, list[str] | None]:
+    """What `kit bench` is to measure: the run that is named first or, where only cells are named, or nothing, the reference
+    run; and which cells of it."""
+    from kit.study.architectures import ARCHITECTURES
+
+    if run is None:
+        return _reference(patterns, runs, data)
+    if str(run).partition("/")[0] in ARCHITECTURES and not run.exists() and not (runs / run).exists():
+        return _reference([str(run), *(patterns or [])], runs, data)
+    return run, patterns
+
+
+def _reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path, list[str]]:
     """The models of the committed reference run, unpacked into a run of their own; its folder, and the cells to measure."""
     from kit.pipeline.dataset import location
     from kit.records import excerpt

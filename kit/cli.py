@@ -130,7 +130,7 @@ def evaluate(
 @app.command(epilog="Example: kit bench runs/short mobilenet_v2 --host pi.local")
 def bench(
     run: Annotated[
-        Path | None, typer.Argument(help="A run, or with --host also a .tflite file; the reference models if left out.")
+        Path | None, typer.Argument(help="A run, with --host also a .tflite file. None, or a cell: the reference models.")
     ] = None,
     patterns: Patterns = None,
     host: Hosts = None,
@@ -149,8 +149,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure latency and peak memory of a run's cells on this machine, or on hosts."""
-    if run is None:
-        run, patterns = actions.reference(patterns, runs, data)
+    run, patterns = actions.named_or_reference(run, patterns, runs, data)
     if not host:
         if threads or as_json:
             raise KitError(f"{'--threads' if threads else '--json'} is for a bench on a host", "add --host pi.local")

@@ -91,6 +91,10 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     assert measured["values"]["origin"] == "host" and not (tmp_path / "data").exists()
     assert not (cell.parent / "float32" / "bench.json").exists()
     assert "0 tasks done" in kit("bench")
+    said = kit("bench", "mobilenet_v3_small/s60/int8", "mobilenet_v3_small/s00/int8", "--interpreter", "tflite")
+    assert "1 tasks done" in said and (cell / "bench-tflite.json").is_file()
+    assert "did you mean int8?" in kit("bench", "mobilenet_v3_small/s00/int9", code=1)
+    assert "mobilnet is not a run" in kit("bench", "mobilnet", code=1)
 
 
 def test_measuring_a_partial_run_trains_nothing(smoke: Kit, tmp_path: Path) -> None:
