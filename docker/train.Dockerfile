@@ -9,64 +9,41 @@
 # where a registry is in reach).
 ARG BASE_IMAGE=debian:bookworm-slim
 
-FROM ${BASE_IMAGE} AS python
+# All that is installed is installed in the image itself and not copied from another: a copy would cost its 2.4 GB twice.
+FROM ${BASE_IMAGE} AS packages
 ENV DEBIAN_FRONTEND=noninteractive PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN --mount=type=secret,id=ca,target=/run/ca.crt <<'SCRIPT'
 set -eu
 ca=""; [ ! -s /run/ca.crt ] || ca="-o Acquire::https::CAInfo=/run/ca.crt"
 apt-get $ca update -q
-apt-get $ca install -q -y --no-install-recommends python3 libpython3-stdlib
+apt-get $ca install -q -y --no-install-recommends python3 python3-venv
 rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
-SCRIPT
-
-FROM python AS packages
-RUN --mount=type=secret,id=ca,target=/run/ca.crt <<'SCRIPT'
-set -eu
-ca=""; [ ! -s /run/ca.crt ] || ca="-o Acquire::https::CAInfo=/run/ca.crt"
-apt-get $ca update -q
-apt-get $ca install -q -y --no-install-recommends python3-venv
 python3 -m venv /opt/venv
 SCRIPT
-COPY docker/requirements-train.txt /build/
-RUN --mount=type=secret,id=ca,target=/run/ca.crt --mount=type=cache,target=/root/.cache/pip <<'SCRIPT'
+RUN --mount=type=secret,id=ca,target=/run/ca.crt --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=docker/requirements-train.txt,target=/run/requirements.txt <<'SCRIPT'
 set -eu
 [ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
-/opt/venv/bin/pip install --progress-bar off --require-hashes --only-binary=:all: -r /build/requirements-train.txt
+/opt/venv/bin/pip install --progress-bar off --require-hashes --only-binary=:all: -r /run/requirements.txt
 rm -r /opt/venv/lib/python3.11/site-packages/tensorflow/include    # 430 MB of headers: nothing is compiled against them
 SCRIPT
 
 # The kit itself, built by the locked backend and not by a build environment of its own.
 FROM packages AS kit
-COPY docker/requirements-build.txt /build/
-RUN --mount=type=secret,id=ca,target=/run/ca.crt <<'SCRIPT'
+RUN --mount=type=secret,id=ca,target=/run/ca.crt \
+    --mount=type=bind,source=docker/requirements-build.txt,target=/run/requirements.txt <<'SCRIPT'
 set -eu
 [ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
 python3 -m venv /build/venv
-/build/venv/bin/pip install --quiet --require-hashes -r /build/requirements-build.txt
+/build/venv/bin/pip install --quiet --require-hashes -r /run/requirements.txt
 SCRIPT
 COPY pyproject.toml README.md LICENSE /build/kit/
 COPY kit /build/kit/kit
 RUN /build/venv/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /build/wheels /build/kit \
  && /opt/venv/bin/pip install --quiet --no-deps --no-index --prefix /kit /build/wheels/*.whl
 
-FROM packages AS test-packages
-COPY docker/requirements.txt /build/
-RUN --mount=type=secret,id=ca,target=/run/ca.crt --mount=type=cache,target=/root/.cache/pip <<'SCRIPT'
-set -eu
-[ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
-/opt/venv/bin/pip install --quiet --require-hashes -r /build/requirements.txt
-SCRIPT
-
-FROM packages AS gpu-packages
-COPY docker/requirements-gpu.txt /build/
-RUN --mount=type=secret,id=ca,target=/run/ca.crt --mount=type=cache,target=/root/.cache/pip <<'SCRIPT'
-set -eu
-[ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
-/opt/venv/bin/pip install --progress-bar off --require-hashes --only-binary=:all: -r /build/requirements-gpu.txt
-SCRIPT
-
 # Whoever starts a container of it gives the user; HOME and caches are where any user may write.
-FROM python AS base
+FROM packages AS base
 ARG TARGETARCH
 ENV PATH=/opt/venv/bin:/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 PYTHONUNBUFFERED=1
 RUN install -d -m 1777 /kit /kit/data /kit/runs /kit/reports
@@ -75,7 +52,12 @@ ENTRYPOINT ["kit"]
 CMD ["--help"]
 
 FROM base AS gpu
-COPY --from=gpu-packages /opt/venv /opt/venv
+RUN --mount=type=secret,id=ca,target=/run/ca.crt --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=docker/requirements-gpu.txt,target=/run/requirements.txt <<'SCRIPT'
+set -eu
+[ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
+pip install --progress-bar off --require-hashes --only-binary=:all: -r /run/requirements.txt
+SCRIPT
 COPY --from=kit /kit /opt/venv
 RUN --mount=type=bind,source=docker/sbom.py,target=/run/sbom.py \
     python /run/sbom.py kit-gpu "$TARGETARCH" --packages /opt/venv/lib/python3.11/site-packages \
@@ -84,7 +66,12 @@ ENV CUDA_VISIBLE_DEVICES=0
 USER 1000:1000
 
 FROM base AS test
-COPY --from=test-packages /opt/venv /opt/venv
+RUN --mount=type=secret,id=ca,target=/run/ca.crt --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=docker/requirements.txt,target=/run/requirements.txt <<'SCRIPT'
+set -eu
+[ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
+pip install --quiet --require-hashes -r /run/requirements.txt
+SCRIPT
 COPY --from=kit /kit /opt/venv
 RUN --mount=type=bind,source=docker/sbom.py,target=/run/sbom.py \
     python /run/sbom.py kit-test "$TARGETARCH" --packages /opt/venv/lib/python3.11/site-packages \
@@ -95,7 +82,6 @@ ENTRYPOINT ["python", "-m", "pytest", "-p", "no:cacheprovider"]
 CMD []
 
 FROM base AS train
-COPY --from=packages /opt/venv /opt/venv
 COPY --from=kit /kit /opt/venv
 RUN --mount=type=bind,source=docker/sbom.py,target=/run/sbom.py \
     python /run/sbom.py kit-train "$TARGETARCH" --packages /opt/venv/lib/python3.11/site-packages \

@@ -39,7 +39,7 @@ RECIPES = {
         "train",
         ("docker/train.Dockerfile", "docker/sbom.py", "docker/requirements-train.txt", "docker/requirements-build.txt",
          "pyproject.toml", *(f"kit/**/*.{kind}" for kind in ("py", "toml", "j2", "js", "css", "po"))),
-        6_000_000_000,
+        5_000_000_000,
     ),
     "pi": Recipe(
         "pi",
