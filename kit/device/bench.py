@@ -70,7 +70,7 @@ def _inputs(run: Run, cell: Cell) -> list[Path]:
 def _stage(name: str, interpreter: str) -> Stage:
     return Stage(
         name=name,
-        version=1,
+        version=2,
         settings=partial(_settings, interpreter),
         inputs=_inputs,
         outputs=(),

@@ -29,7 +29,7 @@ from kit.records.run import Run
 from kit.study.cells import Cell
 from kit.study.datasets import dataset as known_dataset
 
-VERSION = 1
+VERSION = 2
 
 Told = Callable[[str, str, str, str, int, int], object]
 """Told the host, the series, the cell, what happens, and how many processes are done of how many."""
