@@ -63,7 +63,7 @@ def _reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path
         raise KitError("no run is named, and the reference run is not here", "name a run, or call this in a checkout")
     committed = open_run(found)
     with_images = location(data, committed.preset.dataset).is_file()
-    run = excerpt.unpack(committed, runs / "reference", lambda name: with_images or name.endswith(".tflite"))
+    run = excerpt.unpack(committed, runs / "reference-models", lambda name: with_images or name.endswith(".tflite"))
     return run.folder, _converted(run, patterns)
 
 
@@ -117,8 +117,10 @@ def reproduce(
 
     language_of(language)
     outcome = bring_up_to_date(folder, preset, stages, patterns, data, archive, workers)
-    report([folder], reports / folder.resolve().name, language)
-    end(outcome)
+    try:
+        report([folder], reports / folder.resolve().name, language)
+    finally:
+        end(outcome)  # what failed says more than that there is nothing to report
 
 
 def bring_up_to_date(

@@ -291,6 +291,11 @@ def main(run: Callable[[], object] = app) -> None:
             raise
         console.complain(str(error))
         sys.exit(130 if isinstance(error, actions.Stopped) else 1)
+    except ModuleNotFoundError as error:
+        if "--debug" in sys.argv:
+            raise
+        console.complain(f"{error.name} is not installed: pip install 'mobile-cnn-kit[train,bench,report,docker]'")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

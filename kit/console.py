@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -17,7 +18,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(text: str) -> None:
     """A line for people and scripts: never wrapped, markup in it is not interpreted."""
-    out.print(text, markup=False)
+    out.print(_harmless(text), markup=False)
 
 
 def show(renderable: RenderableType) -> None:
@@ -27,7 +28,12 @@ def show(renderable: RenderableType) -> None:
 
 def complain(text: str) -> None:
     """The one line that says what is wrong and what to do next."""
-    err.print("error:", text, style="red" if err.is_terminal else None, markup=False)
+    err.print("error:", _harmless(text), style="red" if err.is_terminal else None, markup=False)
+
+
+def _harmless(text: str) -> str:
+    """Without the characters that control a terminal: some text comes from other machines."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
 
 
 def print_json(content: bytes) -> None:
@@ -40,7 +46,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for index, header in enumerate(headers):
         made.add_column(Text(header), justify="right" if index else "left", no_wrap=True)
     for row in rows:
-        made.add_row(*(Text(value) for value in row))
+        made.add_row(*(Text(_harmless(value)) for value in row))
     return made
 
 

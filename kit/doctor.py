@@ -18,7 +18,8 @@ from kit.records import image
 _EXTRAS = {
     "train": ("tensorflow", "tf_keras", "tensorflow_model_optimization", "safetensors", "sklearn", "pooch"),
     "bench": ("numpy", "ai_edge_litert", "tflite_runtime"),
-    "report": ("jinja2",),
+    "report": ("jinja2", "babel", "scipy", "statsmodels", "altair", "vl_convert", "rocrate", "safetensors"),
+    "docker": ("docker", "zstandard"),
 }
 _DISK_BYTES = 3_000_000_000
 _MEMORY_BYTES = 3_000_000_000

@@ -72,15 +72,17 @@ def bench(
     from kit.device.bench import stage_of
     from kit.device.protocol import protocol as known_protocol
     from kit.records import store
-    from kit.runner import hosts
+    from kit.runner import board, hosts
 
     for interpreter in interpreters:
         stage_of(interpreter)
     addresses, chosen = where.addresses(), known_protocol(protocol)
     targets, run = targets_of(what, patterns, runs)
     folder = run.folder if run else runs
-    order = hosts.Order(targets, chosen, tuple(interpreters), tuple(threads), folder, run, data, parity, cooling_s, image)
+    each = tuple(dict.fromkeys(interpreters)), tuple(dict.fromkeys(threads))
+    order = hosts.Order(targets, chosen, *each, folder, run, data, parity, cooling_s, image)
     with actions.stoppable(), store.exclusive(folder):
+        (folder / board.FILE).unlink(missing_ok=True)  # of a killed run; `kit status` must not take it for this one
         outcomes = _shown(order, addresses, as_json)
     if as_json:
         console.print_json(msgspec.json.encode([_plain(m) for outcome in outcomes for m in outcome.measured]))

@@ -46,7 +46,9 @@ class Journal:
         return [e for e in self._measured() if e["unit"]["cell"] == cell and not e["unit"]["sentinel"]]
 
     def sentinels(self) -> list[dict[str, Any]]:
-        return [entry for entry in self._measured() if entry["unit"]["sentinel"]]
+        """The measurements of the sentinel. An interrupted call may have had another one: those of the last one count."""
+        found = [entry for entry in self._measured() if entry["unit"]["sentinel"]]
+        return [entry for entry in found if entry["cell"] == found[-1]["cell"]]
 
     def parity(self, cell: str) -> dict[str, Any] | None:
         """How the cell's predictions there compare, where that was looked at."""

@@ -43,8 +43,11 @@ class _Container:
         line = self.dialog.receive(timeout_s)
         if line is None:
             raise self.failure(self.end())
-        answer: dict[str, Any] = msgspec.json.decode(line)
-        return answer
+        try:
+            return msgspec.json.decode(line, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            host = self.link.address.host
+            raise KitError(f"{host}: its answer cannot be read ({error})", "the same command goes on from here") from error
 
     def failure(self, done: process.Finished) -> KitError:
         if done.code == 255 or (done.code < 0 and not done.stderr):

@@ -11,7 +11,8 @@ from kit.device.protocol import Protocol
 Reading = dict[str, Any]
 Gate = dict[str, Any]
 
-# The firmware's `get_throttled`: bits 0 to 3 say what is now, bits 16 to 19 what has been since the last look.
+# The firmware's `get_throttled`: bits 0 to 3 say what is now, bits 16 to 19 what has been since the last look: the kernel
+# clears them when it looks, so that only those of the first reading are of a time before the measurement.
 _BITS = {0: "under-voltage", 1: "the firmware capped the clock", 2: "throttled", 3: "the soft temperature limit"}
 _STICKY = 16
 COOL_C = 60.0
@@ -26,10 +27,10 @@ def taints(gate: Gate) -> list[str]:
 
 
 def _throttling(before: Reading, readings: Sequence[Reading]) -> Iterator[str]:
-    seen, earlier = 0, (before["throttled"] or 0) >> _STICKY
-    for reading in readings:
+    seen = before["throttled"] or 0
+    for reading in readings[1:]:
         bits = reading["throttled"] or 0
-        seen |= bits | (bits >> _STICKY) & ~earlier
+        seen |= bits | bits >> _STICKY
     yield from (name for bit, name in _BITS.items() if seen >> bit & 1)
 
 

@@ -27,7 +27,11 @@ def problems(run: Run) -> Iterator[str]:
         # A bench on a host lies beside the local one, with the host and the protocol in its name: bench.KEY.json.
         if path.parent != run.folder / record.cell or not path.name.startswith(f"{record.stage}."):
             yield f"{run.relative(path)} is the record of {record.stage} {record.cell}, not of where it lies"
-        yield from (f"{record.stage} {record.cell}: {wrong}" for wrong in _wrong(run, record))
+        try:
+            wrongs = list(_wrong(run, record))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            wrongs = [f"its values are not those of such a record ({type(error).__name__}: {error})"]
+        yield from (f"{record.stage} {record.cell}: {wrong}" for wrong in wrongs)
 
 
 def _wrong(run: Run, record: Record) -> Iterator[str]:
@@ -37,9 +41,11 @@ def _wrong(run: Run, record: Record) -> Iterator[str]:
     known = excerpt.left_out(run)
     contents: dict[str, bytes] = {}
     for name, digest in {**record.inputs, **record.outputs}.items():
-        if name.startswith("dataset:") or known.get(name) == digest:
+        if name.startswith("dataset:"):
             continue
         content = store.read(run.folder / name)
+        if content is None and known.get(name) == digest:
+            continue
         if content is None:
             yield f"{name} is missing"
         elif store.digest(content) != digest:
@@ -48,7 +54,7 @@ def _wrong(run: Run, record: Record) -> Iterator[str]:
             contents[name] = content
     if record.stage == "evaluate" and (predictions := contents.get(f"{record.cell}/{evaluate.PREDICTIONS}")):
         yield from _evaluation(predictions, record)
-    if record.stage == "convert" and (model := contents.get(next(iter(record.outputs)))):
+    if record.stage == "convert" and (model := contents.get(next(iter(record.outputs), ""))):
         yield from _sizes(model, record)
 
 

@@ -27,6 +27,8 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
     paths = run.record_paths()
     if not paths:
         raise KitError(f"{run.folder} has no records", "make some with `kit reproduce`")
+    if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
+        raise KitError(f"{folder} is a run, and an excerpt would take its place", "name another folder")
     files = {name: (run.folder / name).read_bytes() for name in _described_by(run, paths)}
     absent: dict[str, str] = {}
     for path in paths:
@@ -36,6 +38,10 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
             else:
                 absent[name] = sha256
     files[LEFT_OUT] = msgspec.json.format(msgspec.json.encode(absent, order="sorted"), indent=1) + b"\n"
+    old = Run(folder, run.preset)
+    for path in [*old.record_paths(), *folder.rglob(f"*{store.PACKED}")]:
+        if old.relative(path) not in files:
+            path.unlink()  # of an earlier excerpt
     for name, content in files.items():
         store.write(folder / name, content)
     return [folder / name for name in files]
@@ -44,8 +50,10 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
 def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
     """The excerpt `run` in `folder`, with those of its packed files whose path is wanted. Raises KitError for a damaged one.
 
-    Records of benches are not taken over: they are of other machines.
+    Records of benches are not taken over: they are of other machines. Raises KitError also where `folder` is another run.
     """
+    if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
+        raise KitError(f"{folder} is a run of its own", "name it, or move it away: the reference models go there")
     packed = sorted(path.with_name(path.name.removesuffix(store.PACKED)) for path in run.folder.rglob(f"*{store.PACKED}"))
     plain = [run.folder / "preset.json", run.folder / LEFT_OUT, *run.record_paths()]
     for path in [*plain, *(path for path in packed if wanted(run.relative(path)))]:
@@ -59,7 +67,10 @@ def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
 def left_out(run: Run) -> dict[str, str]:
     """What an excerpt does not hold, by path; nothing is left out of a whole run."""
     path = run.folder / LEFT_OUT
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.is_file() else {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.is_file() else {}
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise KitError(f"{path} is damaged ({error})", "get the excerpt again, or make it with `kit publish`") from error
 
 
 def digest(run: Run, name: str) -> str | None:

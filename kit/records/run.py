@@ -68,5 +68,5 @@ def open_run(folder: Path) -> Run:
         raise KitError(f"{folder} is not a run", "make one with `kit reproduce`, or name the folder of one")
     try:
         return Run(folder, msgspec.json.decode(path.read_bytes(), type=Preset))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise KitError(f"{path} is damaged ({error})", "run `kit reproduce` with its preset again") from error

@@ -13,7 +13,7 @@ from kit.report.figures_accuracy import labels, precisions
 from kit.report.ground import STUDIED_DATASET
 from kit.report.language import Language
 from kit.report.material import Material
-from kit.report.results import Result
+from kit.report.results import Result, comparable
 from kit.study.architectures import architecture
 from kit.study.cells import PRECISIONS, Cell
 from kit.study.published import Figures as Published
@@ -43,8 +43,8 @@ def by_quantization(material: Material, language: Language) -> Figure | None:
         (
             tr("In percent of the float32 network's value."),
             notes.accuracy(material.results, language),
-            notes.latency(material.results, language),
-            notes.memory(material.results, language),
+            notes.latency(comparable(material.results), language),
+            notes.memory(comparable(material.results), language),
         )
     )
     caption += notes.diamonds(any(row["source"] != tr("this run") for row in data), language)
@@ -56,7 +56,7 @@ def by_quantization(material: Material, language: Language) -> Figure | None:
 
 def _quantization_rows(material: Material, language: Language) -> Rows:
     """Each metric's change in this run and, for the metrics that it has, in the study."""
-    tr, results = language.tr, material.results
+    tr, results = language.tr, comparable(material.results)
     is_studied = material.run.preset.dataset == STUDIED_DATASET
     metrics: dict[str, tuple[Figures, Callable[[Published], float] | None]] = {
         tr("top-1"): (lambda r: r.test.top1 if r.test else None, (lambda study: study.top1) if is_studied else None),
@@ -205,7 +205,9 @@ def latencies(material: Material, language: Language) -> Figure | None:
     chart = drawing.facets(tick, "architecture", labels(material.results), x="independent")
     title = tr("Latencies of single inferences, by cell")
     caption = tr("Each line is one inference; of each process {kept} of all, at even ranks.", kept=_KEPT)
-    return drawing.figure("latencies", chart, title, f"{caption} {notes.latency(material.results, language)}", data, fields)
+    return drawing.figure(
+        "latencies", chart, title, f"{caption} {notes.latency(comparable(material.results), language)}", data, fields
+    )
 
 
 _KEPT = 9
@@ -220,7 +222,7 @@ def _samples(material: Material) -> Rows:
             "process": process,
             "latency_us": latency_us,
         }
-        for r in material.results
+        for r in comparable(material.results)
         if r.latency
         for process, samples_us in enumerate(r.latency.processes_us, 1)
         for latency_us in thinned(samples_us)

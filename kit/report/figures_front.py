@@ -11,7 +11,7 @@ from kit.report.drawing import Field, Figure, Rows
 from kit.report.figures_accuracy import labels, precisions
 from kit.report.language import Language
 from kit.report.material import Material
-from kit.report.results import Result
+from kit.report.results import Result, comparable
 from kit.study.architectures import ARCHITECTURES, architecture
 from kit.study.cells import PRECISIONS
 
@@ -35,7 +35,7 @@ def by_size(material: Material, language: Language) -> Figure | None:
 def by_latency(material: Material, language: Language) -> Figure | None:
     """Top-1 against the median latency."""
     tr = language.tr
-    found = [r for r in material.results if r.test and r.latency]
+    found = [r for r in comparable(material.results) if r.test and r.latency]
     data = _front([_point(r, r.latency.spread.median, tr("median latency")) for r in found if r.latency])
     note = f"{notes.accuracy(found, language)} {notes.latency(found, language)}"
     title = tr("Top-1 accuracy against latency, and the Pareto front")

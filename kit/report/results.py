@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from kit.records import record as records
@@ -121,6 +122,16 @@ def usable_series(results: list[Result]) -> list[Series]:
         usable, key=lambda one: (one.processes < 2, _preference(one)[:3], -cells[one.series], _preference(one), one.series)
     )
     return list(dict.fromkeys(one.series for one in ranked))
+
+
+def comparable(results: list[Result]) -> list[Result]:
+    """The results with only those benches that can stand beside each other: those of the preferred usable series or, where
+    no bench is usable, of the preferred one's."""
+    usable = usable_series(results)
+    best = min((one for r in results for one in r.latencies), key=_preference, default=None)
+    series = usable[0] if usable else best.series if best else None
+    shown = [[one for one in r.latencies if one.series == series and (one.is_valid or not usable)] for r in results]
+    return [msgspec.structs.replace(r, latencies=tuple(some)) for r, some in zip(results, shown, strict=True)]
 
 
 def is_pi_4(series: Series) -> bool:

@@ -98,8 +98,9 @@ def _over_seeds(runs: Sequence[OneRun]) -> Iterator[OverSeeds]:
     for run in runs:
         groups.setdefault(_but_for_the_seed(run.preset), []).append(run)
     for group in groups.values():
-        if len({run.preset.seed for run in group}) > 1:
-            yield from _of_group(group)
+        by_seed = {run.preset.seed: run for run in reversed(group)}  # a run and its excerpt are one training
+        if len(by_seed) > 1:
+            yield from _of_group(list(reversed(by_seed.values())))
 
 
 def _but_for_the_seed(preset: Preset) -> bytes:

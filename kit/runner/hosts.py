@@ -135,6 +135,9 @@ class _Bench:
                 self._measure(stale)
         except KitError as error:
             self.outcome.lost = error
+        except Exception as error:  # what one host answers must not stop the others
+            wrong = f"{self.address.host}: {type(error).__name__}: {error}"
+            self.outcome.lost = KitError(wrong, "the same command goes on from here; report it if it comes again")
         return self.outcome
 
     def _take_fresh(self, series: Series) -> bool:

@@ -55,11 +55,13 @@ class _Pool:
         self.run, self.data, self.workers, self.lock, self.view = run, data, workers, lock, view
         self.outcome = Outcome()
         self.running: dict[Connection, _Running] = {}
+        self.planned: set[Task] = set()
         self.context: Any = multiprocessing.get_context("forkserver")
 
     def execute(self, pending: list[Job], warm: bool) -> Outcome:
         self.context.set_forkserver_preload(["kit.runner.worker", *(["kit.runner.warm"] if warm else [])])
         store.remove_partial(self.run.folder)
+        self.planned = {task for job in pending for task in job.tasks}
         pending.sort(key=lambda job: -sum(estimate_s(task, self.run.preset) for task in job.tasks))
         try:
             while pending or self.running:
@@ -75,18 +77,16 @@ class _Pool:
         for job in list(pending):
             if len(self.running) >= self.workers:
                 return
-            if not self._is_blocked(job) and not self._is_ready(job, pending):
+            if not self._is_ready(job, pending):
                 continue
             pending.remove(job)
             self._begin(job)
 
-    def _is_blocked(self, job: Job) -> bool:
-        return any(need in self.outcome.failed or need in self.outcome.blocked for need in job.needs())
-
     def _is_ready(self, job: Job, pending: list[Job]) -> bool:
         if job.exclusive and (self.running or not all(other.exclusive for other in pending)):
             return False
-        return all(need in self.outcome.done or need in self.outcome.fresh for need in job.needs())
+        ended = (self.outcome.done, self.outcome.fresh, self.outcome.failed, self.outcome.blocked)
+        return all(any(need in tasks for tasks in ended) for need in job.needs() & self.planned)
 
     def _begin(self, job: Job) -> None:
         """Settle what is fresh or blocked here; give the rest, in order, to a worker."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,8 @@ def _check(preset: Preset, source: str) -> None:
 
 
 def _check_names(preset: Preset) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", preset.name):
+        raise KitError(f"{preset.name!r} cannot name a run's folder", "use letters, digits and . _ + -")
     dataset(preset.dataset)
     for name in (*preset.architectures, *preset.extra_architectures, *preset.training.learning_rates):
         architecture(name)

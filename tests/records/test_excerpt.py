@@ -73,6 +73,27 @@ def test_what_is_damaged_or_lost_is_named(smoke: Kit, tmp_path: Path) -> None:
     assert "cannot be read" in kit("verify", "published", code=1)
 
 
+def test_a_file_that_was_left_out_but_lies_there_is_looked_at(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    (tmp_path / "published" / "mobilenet_v3_small" / "s00" / "float32" / "model.tflite").write_bytes(b"garbage")
+    assert "float32/model.tflite has another content" in kit("verify", "published", code=1)
+    (tmp_path / "published" / "left-out.json").write_bytes(b"{")
+    assert "left-out.json is damaged" in kit("verify", "published", code=1)
+
+
+def test_an_excerpt_takes_the_place_of_an_earlier_one_but_of_no_run(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    kept = sorted(tmp_path.rglob("*.json"))
+    stray = tmp_path / "published" / "mobilenet" / "s00" / "train.json"
+    shutil.copytree(tmp_path / "published" / "mobilenet_v3_small" / "s00", stray.parent)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    assert sorted(tmp_path.rglob("*.json")) == kept
+    shutil.copytree(smoke.folder / "runs" / "smoke", tmp_path / "runs" / "smoke")
+    assert "is a run, and an excerpt would take its place" in kit("publish", "smoke", "runs/smoke", code=1)
+
+
 def test_a_run_without_its_files_is_not_published(smoke: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path)
     kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
@@ -85,8 +106,8 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     kit = Kit(tmp_path)
     kit("publish", str(smoke.folder / "runs" / "smoke"), "reports/reference")
     said = kit("bench")
-    assert "1 tasks done, 2 were up to date, 0 failed" in said
-    cell = tmp_path / "runs" / "reference" / "mobilenet_v3_small" / "s00" / "int8"
+    assert "1 tasks done, 0 were up to date, 0 failed" in said
+    cell = tmp_path / "runs" / "reference-models" / "mobilenet_v3_small" / "s00" / "int8"
     measured = json.loads((cell / "bench.json").read_text())
     assert measured["values"]["origin"] == "host" and not (tmp_path / "data").exists()
     assert not (cell.parent / "float32" / "bench.json").exists()
@@ -95,6 +116,8 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     assert "1 tasks done" in said and (cell / "bench-tflite.json").is_file()
     assert "did you mean int8?" in kit("bench", "mobilenet_v3_small/s00/int9", code=1)
     assert "mobilnet is not a run" in kit("bench", "mobilnet", code=1)
+    (tmp_path / "runs" / "reference-models" / "left-out.json").unlink()
+    assert "is a run of its own" in kit("bench", code=1)
 
 
 def test_measuring_a_partial_run_trains_nothing(smoke: Kit, tmp_path: Path) -> None:

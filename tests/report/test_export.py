@@ -143,6 +143,11 @@ def test_runs_that_differ_in_more_than_the_seed_are_not_averaged(tmp_path: Path)
     assert join([make(tmp_path / "c", seed=1), make(tmp_path / "d", seed=1)]).seeds == ()
 
 
+def test_a_run_and_its_copy_count_as_one_training(tmp_path: Path) -> None:
+    runs = [make(tmp_path / name, seed=seed) for name, seed in (("run", 1), ("copy", 1), ("other", 2))]
+    assert {(found.n, found.runs) for found in join(runs).seeds if found.metric == "top1"} == {(2, ("run", "other"))}
+
+
 def test_times_of_two_devices_are_not_averaged(tmp_path: Path) -> None:
     def on(model: str):  # type: ignore[no-untyped-def]
         return lambda cell: {"bench.pi.json": values(like_the_study(cell), "device", model=model)}

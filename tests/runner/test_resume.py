@@ -83,6 +83,18 @@ def test_a_cell_that_fails_does_not_end_the_grid(kit: Kit) -> None:
     assert "mobilenet_v3_small/s30/int8" in (kit.folder / "reports" / "wrong" / "report.md").read_text()
 
 
+def test_where_all_failed_the_cause_is_said_and_not_that_there_is_nothing_to_report(kit: Kit) -> None:
+    from kit.study import preset
+
+    text = preset.resources.files("kit.study.presets").joinpath("smoke.toml").read_text()
+    text = text.replace('"mobilenet", "mobilenet_v2", "mobilenet_v3_small"', '"mobilenet_v3_small_minimalistic"')
+    text = text.replace("[pruning]", GOES_WRONG + "[pruning]", 1)
+    (kit.folder / "wrong.toml").write_text(text.replace('name = "smoke"', 'name = "wrong"'))
+    said = kit("reproduce", "--preset", "wrong.toml", "mobilenet_v3_small_minimalistic/s00", code=1)
+    assert "failed: train mobilenet_v3_small_minimalistic/s00: training diverged in epoch 1" in said
+    assert "error: 1 tasks failed: mend the causes above" in said and "no results" not in said
+
+
 def test_a_worker_that_is_killed_is_a_failed_task_that_the_next_run_does(kit: Kit) -> None:
     process = kit.start("train", "mobilenet_v3_small", "--preset", "smoke")
     log = kit.folder / "runs" / "smoke" / "logs" / "train-mobilenet_v3_small-s00.log"

@@ -52,6 +52,8 @@ def test_short_says_in_what_it_differs_from_the_paper() -> None:
         (("validation_images = 237", "validation_images = 1437"), "it must leave images to train on"),
         (('dataset = "digits"', 'dataset = "digit"'), "did you mean digits?"),
         (("seed = 1", "seed = "), "cannot be read"),
+        (('name = "smoke"', 'name = "../../etc"'), "'../../etc' cannot name a run's folder"),
+        (('name = "smoke"', 'name = ""'), "cannot name a run's folder"),
     ],
 )
 def test_a_wrong_preset_is_one_line_that_names_what_is_wrong(change: tuple[str, str], wrong: str) -> None:
