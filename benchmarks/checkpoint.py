@@ -45,8 +45,8 @@ def serve(name: str, images: int, repeats: int) -> None:
     import numpy as np
 
     from kit.pipeline import backend, fit, models
-    from kit.pipeline.dataset import Split
     from kit.pipeline.fit import Plan
+    from kit.pipeline.splits import Split
     from kit.study.architectures import architecture
 
     backend.configure(threads=1)

@@ -10,36 +10,8 @@ from typing import Annotated
 import typer
 
 from kit import __version__, actions, console, dev, hosts
+from kit import options as opt
 from kit.errors import KitError
-from kit.options import (
-    DATA,
-    IMAGE,
-    REPORTS,
-    RUNS,
-    All,
-    Archive,
-    Ca,
-    Data,
-    Hosts,
-    Identity,
-    ImageTag,
-    Interpreters,
-    Json,
-    LanguageName,
-    Patterns,
-    Platforms,
-    Port,
-    PresetName,
-    ProtocolName,
-    Reports,
-    RunArgument,
-    RunArguments,
-    RunFolder,
-    Runs,
-    SshConfig,
-    User,
-    Workers,
-)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,18 +37,18 @@ def _options(
 
 @app.command(epilog="Example: kit reproduce --preset short --archive cifar-10-python.tar.gz")
 def reproduce(
-    patterns: Patterns = None,
-    preset: PresetName = "paper",
-    run: RunFolder = None,
-    data: Data = DATA,
-    archive: Archive = None,
-    workers: Workers = None,
-    everything: All = False,
+    patterns: opt.Patterns = None,
+    preset: opt.PresetName = "paper",
+    run: opt.RunFolder = None,
+    data: opt.Data = opt.DATA,
+    archive: opt.Archive = None,
+    workers: opt.Workers = None,
+    everything: opt.All = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and about how long.")] = False,
-    language: LanguageName = "en",
-    as_json: Json = False,
-    runs: Runs = RUNS,
-    reports: Reports = REPORTS,
+    language: opt.LanguageName = "en",
+    as_json: opt.Json = False,
+    runs: opt.Runs = opt.RUNS,
+    reports: opt.Reports = opt.REPORTS,
 ) -> None:
     """The whole study: train, prune, convert, evaluate, bench, report. Stop it at any time; the same command goes on."""
     stages = ("train", "prune", "convert", "evaluate", "bench")
@@ -89,14 +61,14 @@ def reproduce(
 
 @app.command(epilog="Example: kit train mobilenet_v2 --preset short")
 def train(
-    patterns: Patterns = None,
-    preset: PresetName = "paper",
-    run: RunFolder = None,
-    data: Data = DATA,
-    archive: Archive = None,
-    workers: Workers = None,
-    everything: All = False,
-    runs: Runs = RUNS,
+    patterns: opt.Patterns = None,
+    preset: opt.PresetName = "paper",
+    run: opt.RunFolder = None,
+    data: opt.Data = opt.DATA,
+    archive: opt.Archive = None,
+    workers: opt.Workers = None,
+    everything: opt.All = False,
+    runs: opt.Runs = opt.RUNS,
 ) -> None:
     """Train the architectures of a preset."""
     chosen, folder = actions.chosen_run(preset, everything, run, runs)
@@ -105,11 +77,11 @@ def train(
 
 @app.command(epilog="Example: kit compress runs/short mobilenet_v2/s60")
 def compress(
-    run: RunArgument,
-    patterns: Patterns = None,
-    data: Data = DATA,
-    workers: Workers = None,
-    runs: Runs = RUNS,
+    run: opt.RunArgument,
+    patterns: opt.Patterns = None,
+    data: opt.Data = opt.DATA,
+    workers: opt.Workers = None,
+    runs: opt.Runs = opt.RUNS,
 ) -> None:
     """Prune and quantize: every cell of a run as a .tflite file."""
     actions.stages_of(run, runs, ("prune", "convert"), patterns, data, workers)
@@ -117,11 +89,11 @@ def compress(
 
 @app.command(epilog="Example: kit evaluate runs/short mobilenet_v2/s60/int8")
 def evaluate(
-    run: RunArgument,
-    patterns: Patterns = None,
-    data: Data = DATA,
-    workers: Workers = None,
-    runs: Runs = RUNS,
+    run: opt.RunArgument,
+    patterns: opt.Patterns = None,
+    data: opt.Data = opt.DATA,
+    workers: opt.Workers = None,
+    runs: opt.Runs = opt.RUNS,
 ) -> None:
     """Run every .tflite file of a run on all images."""
     actions.stages_of(run, runs, ("evaluate",), patterns, data, workers)
@@ -132,21 +104,21 @@ def bench(
     run: Annotated[
         Path | None, typer.Argument(help="A run, with --host also a .tflite file. None, or a cell: the reference models.")
     ] = None,
-    patterns: Patterns = None,
-    host: Hosts = None,
-    user: User = "",
-    port: Port = None,
-    identity: Identity = None,
-    ssh_config: SshConfig = None,
-    protocol: ProtocolName = "rigorous",
-    interpreter: Interpreters = None,
+    patterns: opt.Patterns = None,
+    host: opt.Hosts = None,
+    user: opt.User = "",
+    port: opt.Port = None,
+    identity: opt.Identity = None,
+    ssh_config: opt.SshConfig = None,
+    protocol: opt.ProtocolName = "rigorous",
+    interpreter: opt.Interpreters = None,
     threads: Annotated[list[int] | None, typer.Option("--threads", min=1, max=4, help="On a host: 1 to 4.")] = None,
     parity: Annotated[int, typer.Option("--parity", min=0, help="How many test images to predict on the host.")] = 200,
-    image: ImageTag = IMAGE,
+    image: opt.ImageTag = opt.IMAGE,
     cooling: Annotated[float, typer.Option("--cooling", min=0, help="Seconds to wait at most for a hot host.")] = 120.0,
-    data: Data = DATA,
-    runs: Runs = RUNS,
-    as_json: Json = False,
+    data: opt.Data = opt.DATA,
+    runs: opt.Runs = opt.RUNS,
+    as_json: opt.Json = False,
 ) -> None:
     """Measure latency and peak memory of a run's cells on this machine, or on hosts."""
     run, patterns = actions.named_or_reference(run, patterns, runs, data)
@@ -162,15 +134,15 @@ def bench(
 @app.command(epilog="Example: kit ship runs/short --host pi.local")
 def ship(
     run: Annotated[Path | None, typer.Argument(help="A run or a .tflite file; the image alone if left out.")] = None,
-    patterns: Patterns = None,
-    host: Hosts = None,
-    user: User = "",
-    port: Port = None,
-    identity: Identity = None,
-    ssh_config: SshConfig = None,
-    image: ImageTag = IMAGE,
+    patterns: opt.Patterns = None,
+    host: opt.Hosts = None,
+    user: opt.User = "",
+    port: opt.Port = None,
+    identity: opt.Identity = None,
+    ssh_config: opt.SshConfig = None,
+    image: opt.ImageTag = opt.IMAGE,
     remove: Annotated[bool, typer.Option("--remove", help="Leave nothing of the kit on the host.")] = False,
-    runs: Runs = RUNS,
+    runs: opt.Runs = opt.RUNS,
 ) -> None:
     """Send the Pi image and a run's .tflite files to hosts, as far as they are missing there."""
     if not host:
@@ -180,10 +152,10 @@ def ship(
 
 @app.command(epilog="Example: kit report runs/short --language de")
 def report(
-    run: RunArguments,
-    language: LanguageName = "en",
-    runs: Runs = RUNS,
-    reports: Reports = REPORTS,
+    run: opt.RunArguments,
+    language: opt.LanguageName = "en",
+    runs: opt.Runs = opt.RUNS,
+    reports: opt.Reports = opt.REPORTS,
 ) -> None:
     """Write report.md and report.html from the records of a run, or of several, side by side."""
     folders = [actions.find_run(one, runs) for one in run]
@@ -192,22 +164,22 @@ def report(
 
 
 @app.command(epilog="Example: kit status runs/short")
-def status(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
+def status(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = False) -> None:
     """What a run is doing now, from any terminal."""
     actions.status(actions.find_run(run, runs), as_json)
 
 
 @app.command(epilog="Example: kit verify runs/short")
-def verify(run: RunArgument, runs: Runs = RUNS, as_json: Json = False) -> None:
+def verify(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = False) -> None:
     """Recompute a run's hashes and figures from what it has stored."""
     actions.verify(actions.find_run(run, runs), as_json)
 
 
 @app.command(epilog="Example: kit publish runs/short reports/reference")
 def publish(
-    run: RunArgument,
+    run: opt.RunArgument,
     folder: Annotated[Path, typer.Argument(help="Where the excerpt goes.", show_default=False)],
-    runs: Runs = RUNS,
+    runs: opt.Runs = opt.RUNS,
 ) -> None:
     """An excerpt of a run, small enough for a repository: records, predictions, and int8 models of the outer sparsities."""
     actions.publish(actions.find_run(run, runs), folder)
@@ -216,8 +188,8 @@ def publish(
 @app.command(epilog="Example: kit data cifar10 --archive cifar-10-python.tar.gz")
 def data(
     name: Annotated[str, typer.Argument(help="cifar10 or digits.")] = "cifar10",
-    folder: Data = DATA,
-    archive: Archive = None,
+    folder: opt.Data = opt.DATA,
+    archive: opt.Archive = None,
 ) -> None:
     """Get a data set, check it by content, and keep it prepared."""
     from kit.pipeline import dataset
@@ -231,14 +203,14 @@ def data(
 @app.command(epilog="Example: kit build pi --no-registry")
 def build(
     what: Annotated[str, typer.Argument(help="train, pi or all.")] = "all",
-    platform: Platforms = None,
+    platform: opt.Platforms = None,
     no_registry: Annotated[bool, typer.Option("--no-registry", help="Make the base from Debian's packages.")] = False,
-    ca: Ca = None,
+    ca: opt.Ca = None,
     base: Annotated[str, typer.Option("--base", help="Another base image, such as one by its digest.")] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew, the base included.")] = False,
     tflite_only: Annotated[bool, typer.Option("--tflite-only", help="The Pi image without ai-edge-litert.")] = False,
-    as_json: Json = False,
-    runs: Runs = RUNS,
+    as_json: opt.Json = False,
+    runs: opt.Runs = opt.RUNS,
 ) -> None:
     """Build the images, and leave a record of each in runs/images. Compose uses them from then on."""
     import msgspec
@@ -257,14 +229,14 @@ def build(
 
 @app.command(epilog="Example: kit doctor --json")
 def doctor(
-    host: Hosts = None,
-    user: User = "",
-    port: Port = None,
-    identity: Identity = None,
-    ssh_config: SshConfig = None,
-    data: Data = DATA,
-    runs: Runs = RUNS,
-    as_json: Json = False,
+    host: opt.Hosts = None,
+    user: opt.User = "",
+    port: opt.Port = None,
+    identity: opt.Identity = None,
+    ssh_config: opt.SshConfig = None,
+    data: opt.Data = opt.DATA,
+    runs: opt.Runs = opt.RUNS,
+    as_json: opt.Json = False,
 ) -> None:
     """Check this machine, or a host: what is there, what is missing, and how to mend it."""
     import msgspec

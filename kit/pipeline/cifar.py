@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from kit.errors import KitError
-from kit.pipeline.dataset import Data, Split
+from kit.pipeline.splits import Data, Split
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"

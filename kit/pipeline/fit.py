@@ -14,7 +14,7 @@ from msgspec import Struct
 from kit.errors import KitError
 from kit.pipeline import fast
 from kit.pipeline.backend import keras, tf
-from kit.pipeline.dataset import Split
+from kit.pipeline.splits import Split
 from kit.records import store
 from kit.records.stage import Progress
 

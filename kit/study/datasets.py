@@ -6,7 +6,7 @@ from kit.errors import unknown
 
 
 class Dataset(Struct, frozen=True):
-    """A labelled image data set. The content digests (see `kit.pipeline.dataset.content_digest`) decide its identity."""
+    """A labelled image data set. The content digests (see `kit.pipeline.splits.content_digest`) decide its identity."""
 
     name: str
     label: str

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from kit.errors import KitError
-from kit.pipeline import cifar, dataset
-from kit.pipeline.dataset import Split
+from kit.pipeline import cifar, dataset, splits
+from kit.pipeline.splits import Split
 
 NAMES = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
 PIXELS = np.random.default_rng(1).integers(0, 256, (6, 4, 3072), np.uint8)
@@ -138,8 +138,8 @@ def test_the_digest_and_the_canonical_order_forget_the_containers_order() -> Non
     split = Split(PIXELS.reshape(24, 3, 32, 32).transpose(0, 2, 3, 1), LABELS.reshape(-1).astype(np.uint8))
     order = np.random.default_rng(2).permutation(24)
     shuffled = Split(split.images[order], split.labels[order])
-    assert dataset.content_digest(split) == dataset.content_digest(shuffled)
-    np.testing.assert_array_equal(dataset.canonical(split).images, dataset.canonical(shuffled).images)
+    assert splits.content_digest(split) == splits.content_digest(shuffled)
+    np.testing.assert_array_equal(splits.canonical(split).images, splits.canonical(shuffled).images)
 
 
 def test_digits_are_embedded_and_frozen(tmp_path: Path) -> None:

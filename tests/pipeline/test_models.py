@@ -8,9 +8,9 @@ import pytest
 
 from kit.errors import KitError
 from kit.pipeline import backend, models
-from kit.pipeline.dataset import Split
 from kit.pipeline.fit import Plan, fit
 from kit.pipeline.prune import _wrap
+from kit.pipeline.splits import Split
 from kit.study.architectures import ARCHITECTURES
 from kit.study.preset import Schedule
 
