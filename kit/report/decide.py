@@ -52,7 +52,7 @@ def _with_objections(claim: Claim, verdict: Verdict, others: Sequence[Ground]) -
                 "threads": ground.series.threads,
                 "outcome": WORDS[other.outcome],
             }
-            said.append(Message("Measured with {interpreter}, number of threads: {threads}, it would be: {outcome}.", how))
+            said.append(Message("Measured there with {interpreter} (threads: {threads}) it would be: {outcome}.", how))
     return msgspec.structs.replace(verdict, reason=sentences(said)) if len(said) > 1 else verdict
 
 

@@ -137,6 +137,7 @@ def _config() -> dict[str, Any]:
             "titleFontWeight": "normal",
             "labelLimit": 400,
             "columnPadding": 28,
+            "columns": 4,
             "symbolOpacity": 1,
         },
         "padding": {"left": 20, "right": 16, "top": 5, "bottom": 5},

@@ -154,6 +154,11 @@ def pair(first: Cell, second: Cell) -> str:
     return f"{first.name} : {second.name}"
 
 
+def versus(first: str, second: str) -> Message:
+    """How a comparison of two architectures is called."""
+    return Message("{first} against {second}", {"first": name(first), "second": name(second)})
+
+
 def names(architectures: Iterable[str]) -> list[str]:
     return [name(one) for one in architectures]
 

@@ -8,16 +8,15 @@ import numpy as np
 
 from kit.report import inference
 from kit.report.claims.places import missing, superlative, weights_of
-from kit.report.ground import Ground, name, pair, studied, trained
+from kit.report.ground import Ground, name, pair, studied, trained, versus
 from kit.report.inference import Array
 from kit.report.verdict import Message
 from kit.report.weigh import Finding, Part, Test, exact
 from kit.study.cells import Cell
 
 SMALLEST_MB = 0.9
-SMALLEST_TOLERANCE = (
-    0.1  # the study gives one digit (0.85 to 0.95), and int8 files of the converter of today differ by 3 to 6 %
-)
+# The study gives one digit (0.85 to 0.95), and int8 files of today's converter differ by 3 to 6 %.
+SMALLEST_TOLERANCE = 0.1
 HERO = "mobilenet"
 
 
@@ -40,9 +39,7 @@ def _loses_least(ground: Ground, points: set[tuple[int, str]]) -> Finding:
     losses = {a: _losses(ground, cells[a]) for a in there}
     least = min(losses, key=lambda a: float(losses[a].mean()), default="")
     return Finding(
-        tuple(
-            Part(Message("MobileNet against {name}", {"name": name(a)}), (_less(ground, a, losses, cells),)) for a in others
-        ),
+        tuple(Part(versus(HERO, a), (_less(ground, a, losses, cells),)) for a in others),
         Message("paired z-test of the difference of mean losses on the same test images (one-sided), Holm"),
         figures=Message(
             "{name} has the smallest mean loss of top-1: {loss:.1f} percentage points.",

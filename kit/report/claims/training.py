@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kit.report import inference
 from kit.report.claims.places import measured, missing, superlative
-from kit.report.ground import V3, Ground, name, names, pair, spread_of, studied, trained
+from kit.report.ground import V3, Ground, name, names, pair, spread_of, studied, trained, versus
 from kit.report.results import Result
 from kit.report.verdict import Message
 from kit.report.weigh import Finding, Part, Test, exact
@@ -113,7 +113,7 @@ def efficientnet_slow(ground: Ground) -> Finding:
     )
     place = measured(ground)
     return Finding(
-        (Part(pair(*cells), (slower, _as_large(ground, *cells))),),
+        (Part(versus(*there), (slower, _as_large(ground, *cells))),),
         Message("hierarchical bootstrap of the latency ratio against 1.2; parameters exact"),
         figures=Message("EfficientNet-B0 takes {ratio:.2f} times as long as MobileNetV3 Large.", {"ratio": found.value}),
         limits=place.limits,
