@@ -3,10 +3,26 @@ PYTHON ?= python3.11
 KIT := .venv/bin/kit
 PRESET ?= smoke
 
-.PHONY: reproduce test e2e lint lock clean
+# What `make reference` runs, and where its excerpt goes: `make reference REFERENCE=smoke EXCERPT=reports/trial` tries it out.
+REFERENCE ?= short
+EXCERPT ?= reports/reference
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: reproduce reference test e2e lint lock clean
 
 reproduce: .venv/ready            ## the whole study of PRESET, a report at the end
 	$(KIT) reproduce --preset $(PRESET)
+
+reference: .venv/ready            ## the committed run again, in the images: ARCHIVE=cifar-10-python.tar.gz, or a download
+	$(KIT) build $(BUILD)
+	$(if $(ARCHIVE),$(KIT) data cifar10 --archive $(ARCHIVE))
+	docker compose run --rm train reproduce --preset $(REFERENCE) --all
+	docker compose run --rm bench bench $(REFERENCE) --interpreter tflite
+	$(SUDO) $(KIT) dev pi up
+	$(KIT) bench $(REFERENCE) --host pi.local --ssh-config .kit-pi/ssh_config --protocol trial --parity 20
+	$(SUDO) $(KIT) dev pi down
+	$(KIT) publish $(REFERENCE) $(EXCERPT)
+	$(KIT) report $(EXCERPT)
 
 test: .venv/ready                 ## all tests that need no engine and no Pi
 	.venv/bin/python -m pytest

@@ -252,11 +252,13 @@ def verify(folder: Path, as_json: bool) -> None:
         console.print_json(msgspec.json.encode({"records": count, "problems": wrong}))
     for line in [] if as_json else wrong:
         console.say(line)
+    absent = len(excerpt.left_out(run))
     if wrong:
-        raise KitError(f"{folder}: {len(wrong)} things do not hold", "run `kit reproduce` with its preset to mend it")
+        mend = "get it again from where it came from" if absent else "run `kit reproduce` with its preset to mend it"
+        raise KitError(f"{folder}: {len(wrong)} things do not hold", mend)
     if not as_json:
         console.say(f"{folder}: all {count} records hold")
-        if absent := len(excerpt.left_out(run)):
+        if absent:
             console.say(f"{absent} files that they name are not part of this excerpt, and were not looked at")
 
 

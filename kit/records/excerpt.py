@@ -48,17 +48,19 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
 
 
 def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
-    """The excerpt `run` in `folder`, with those of its packed files whose path is wanted. Raises KitError for a damaged one.
+    """The excerpt `run` in `folder`, with those packed files unpacked whose path is wanted; a damaged one raises KitError.
 
     Records of benches are not taken over: they are of other machines. Raises KitError also where `folder` is another run.
     """
     if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
         raise KitError(f"{folder} is a run of its own", "name it, or move it away: the reference models go there")
-    packed = sorted(path.with_name(path.name.removesuffix(store.PACKED)) for path in run.folder.rglob(f"*{store.PACKED}"))
-    plain = [run.folder / "preset.json", run.folder / LEFT_OUT, *run.record_paths()]
-    for path in [*plain, *(path for path in packed if wanted(run.relative(path)))]:
-        content = store.read(path)
-        target = folder / run.relative(path)
+    packed = sorted(run.folder.rglob(f"*{store.PACKED}"))
+    for path in [run.folder / "preset.json", run.folder / LEFT_OUT, *run.record_paths(), *packed]:
+        name = run.relative(path)
+        if wanted(name.removesuffix(store.PACKED)):
+            name = name.removesuffix(store.PACKED)
+        content = store.read(run.folder / name)
+        target = folder / name
         if content is not None and not path.name.startswith("bench") and store.read(target) != content:
             store.write(target, content)
     return Run(folder, run.preset)
@@ -74,9 +76,12 @@ def left_out(run: Run) -> dict[str, str]:
 
 
 def digest(run: Run, name: str) -> str | None:
-    """SHA-256 of one of the run's files, by path; of what an excerpt leaves out, as its list says; None where neither is."""
+    """SHA-256 of one of the run's files, packed or not; of what an excerpt leaves out, as its list says; else None."""
     path = run.folder / name
-    return store.sha256(path) if path.is_file() else left_out(run).get(name)
+    if path.is_file():
+        return store.sha256(path)
+    content = store.read(path)
+    return left_out(run).get(name) if content is None else store.digest(content)
 
 
 def _described_by(run: Run, paths: list[Path]) -> list[str]:

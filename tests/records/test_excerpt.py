@@ -112,6 +112,10 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     assert measured["values"]["origin"] == "host" and not (tmp_path / "data").exists()
     assert not (cell.parent / "float32" / "bench.json").exists()
     assert "0 tasks done" in kit("bench")
+    assert "records hold" in kit("verify", "reference-models")
+    tasks = json.loads(kit("status", "reference-models", "--json"))["tasks"]
+    states = {task["task"]: task["state"] for task in tasks}
+    assert states["evaluate mobilenet_v3_small/s00/int8"] == states["convert mobilenet_v3_small/s60/float32"] == "fresh"
     said = kit("bench", "mobilenet_v3_small/s60/int8", "mobilenet_v3_small/s00/int8", "--interpreter", "tflite")
     assert "1 tasks done" in said and (cell / "bench-tflite.json").is_file()
     assert "did you mean int8?" in kit("bench", "mobilenet_v3_small/s00/int9", code=1)
