@@ -2,16 +2,21 @@
 PYTHON ?= python3.11
 KIT := .venv/bin/kit
 PRESET ?= smoke
+PI ?= pi.local
 
 # What `make reference` runs, and where its excerpt goes: `make reference REFERENCE=smoke EXCERPT=reports/trial` tries it out.
 REFERENCE ?= short
 EXCERPT ?= reports/reference
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: reproduce reference test e2e lint lock clean
+.PHONY: reproduce bench reference test e2e lint lock clean
 
 reproduce: .venv/ready            ## the whole study of PRESET, a report at the end
 	$(KIT) reproduce --preset $(PRESET)
+
+bench: .venv/ready                ## the reference run's models on a Raspberry Pi: PI=pi.local
+	$(KIT) build pi $(BUILD)
+	$(KIT) bench --host $(PI)
 
 reference: .venv/ready            ## the committed run again, in the images: ARCHIVE=cifar-10-python.tar.gz, or a download
 	$(KIT) build $(BUILD)
