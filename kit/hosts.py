@@ -71,6 +71,7 @@ def bench(
 
     from kit.device.bench import stage_of
     from kit.device.protocol import protocol as known_protocol
+    from kit.pipeline import dataset
     from kit.records import store
     from kit.runner import board, hosts
 
@@ -88,6 +89,8 @@ def bench(
         console.print_json(msgspec.json.encode([_plain(m) for outcome in outcomes for m in outcome.measured]))
     else:
         _show(outcomes)
+        if run and parity and not dataset.location(data, run.preset.dataset).is_file():
+            console.say(f"predictions were not compared, for want of images: `kit data {run.preset.dataset}` gets them")
     _end(outcomes)
 
 

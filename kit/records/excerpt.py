@@ -59,9 +59,10 @@ def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
         name = run.relative(path)
         if wanted(name.removesuffix(store.PACKED)):
             name = name.removesuffix(store.PACKED)
-        content = store.read(run.folder / name)
-        target = folder / name
-        if content is not None and not path.name.startswith("bench") and store.read(target) != content:
+        content, target = store.read(run.folder / name), folder / name
+        if content is None or path.name.startswith("bench"):
+            continue
+        if not target.is_file() or target.read_bytes() != content:
             store.write(target, content)
     return Run(folder, run.preset)
 

@@ -116,6 +116,10 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     tasks = json.loads(kit("status", "reference-models", "--json"))["tasks"]
     states = {task["task"]: task["state"] for task in tasks}
     assert states["evaluate mobilenet_v3_small/s00/int8"] == states["convert mobilenet_v3_small/s60/float32"] == "fresh"
+    assert not (cell / "predictions.safetensors").exists()
+    shutil.copytree(smoke.folder / "data", tmp_path / "data")  # images to compare predictions on
+    kit("bench")
+    assert (cell / "predictions.safetensors").is_file()
     said = kit("bench", "mobilenet_v3_small/s60/int8", "mobilenet_v3_small/s00/int8", "--interpreter", "tflite")
     assert "1 tasks done" in said and (cell / "bench-tflite.json").is_file()
     assert "did you mean int8?" in kit("bench", "mobilenet_v3_small/s00/int9", code=1)
