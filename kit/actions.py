@@ -37,33 +37,40 @@ def find_run(run: Path, runs: Path) -> Path:
     return named if not (run / "preset.json").is_file() and (named / "preset.json").is_file() else run
 
 
-def named_or_reference(
-    run: Path | None, patterns: list[str] | None, runs: Path, data: Path
-) -> tuple[Path, list[str] | None]:
+def to_measure(run: Path | None, patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path, list[str] | None]:
     """What `kit bench` is to measure: the run that is named first or, where only cells are named, or nothing, the reference
-    run; and which cells of it."""
+    run; and which cells of it. The models of an excerpt are unpacked into a run of their own."""
     from kit.study.architectures import ARCHITECTURES
 
     if run is None:
-        return _reference(patterns, runs, data)
+        return _unpacked(_reference(), patterns, runs, data)
     if str(run).partition("/")[0] in ARCHITECTURES and not run.exists() and not (runs / run).exists():
-        return _reference([str(run), *(patterns or [])], runs, data)
+        return _unpacked(_reference(), [str(run), *(patterns or [])], runs, data)
+    if next(find_run(run, runs).rglob("*.tflite.gz"), None):
+        return _unpacked(find_run(run, runs), patterns, runs, data)
     return run, patterns
 
 
-def _reference(patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path, list[str]]:
-    """The models of the committed reference run, unpacked into a run of their own; its folder, and the cells to measure."""
-    from kit.pipeline.dataset import location
-    from kit.records import excerpt
-    from kit.records.run import open_run
-
+def _reference() -> Path:
+    """The folder of the committed reference run."""
     places = [root / "reports" / "reference" for root in (Path.cwd(), Path(__file__).parents[1])]
     found = next((place for place in places if (place / "preset.json").is_file()), None)
     if found is None:
         raise KitError("no run is named, and the reference run is not here", "name a run, or call this in a checkout")
-    committed = open_run(found)
-    with_images = location(data, committed.preset.dataset).is_file()
-    run = excerpt.unpack(committed, runs / "reference-models", lambda name: with_images or name.endswith(".tflite"))
+    return found
+
+
+def _unpacked(folder: Path, patterns: list[str] | None, runs: Path, data: Path) -> tuple[Path, list[str]]:
+    """A run with an excerpt's models as they are measured, and the cells to measure; with its predictions too, where there
+    are images to compare them on."""
+    from kit.pipeline.dataset import location
+    from kit.records import excerpt
+    from kit.records.run import open_run
+
+    packed = open_run(folder)
+    with_images = location(data, packed.preset.dataset).is_file()
+    target = runs / f"{packed.name}-models"
+    run = excerpt.unpack(packed, target, lambda name: with_images or name.endswith(".tflite"))
     return run.folder, _converted(run, patterns)
 
 

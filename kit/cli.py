@@ -121,7 +121,7 @@ def bench(
     as_json: opt.Json = False,
 ) -> None:
     """Measure latency and peak memory of a run's cells on this machine, or on hosts."""
-    run, patterns = actions.named_or_reference(run, patterns, runs, data)
+    run, patterns = actions.to_measure(run, patterns, runs, data)
     if not host:
         if threads or as_json:
             raise KitError(f"{'--threads' if threads else '--json'} is for a bench on a host", "add --host pi.local")

@@ -53,7 +53,7 @@ def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
     Records of benches are not taken over: they are of other machines. Raises KitError also where `folder` is another run.
     """
     if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
-        raise KitError(f"{folder} is a run of its own", "name it, or move it away: the reference models go there")
+        raise KitError(f"{folder} is a run of its own", "name it, or move it away: the models of an excerpt go there")
     packed = sorted(run.folder.rglob(f"*{store.PACKED}"))
     for path in [run.folder / "preset.json", run.folder / LEFT_OUT, *run.record_paths(), *packed]:
         name = run.relative(path)

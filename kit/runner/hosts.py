@@ -90,7 +90,7 @@ def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
     found = [Target(cell.name, run.path(cell, MODEL), cell) for cell in cells if run.path(cell, MODEL).is_file()]
     if not found:
         packed = bool(excerpt.left_out(run))
-        mend = "`kit bench` without a run unpacks those of the reference run" if packed else f"kit compress {run.folder}"
+        mend = "`kit bench` with its name alone measures those that it has" if packed else f"kit compress {run.folder}"
         raise KitError(f"{run.folder} has no .tflite files of these cells", mend)
     return found
 

@@ -128,6 +128,16 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     assert "is a run of its own" in kit("bench", code=1)
 
 
+def test_an_excerpt_is_measured_by_its_name(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "runs/part")
+    assert "1 tasks done, 0 were up to date, 0 failed" in kit("bench", "part")
+    assert (tmp_path / "runs" / "part-models" / "mobilenet_v3_small" / "s00" / "int8" / "bench.json").is_file()
+    assert "0 tasks done, 1 were up to date" in kit("bench", "runs/part-models")
+    said = kit("bench", "part", "mobilenet_v3_small/s60/int8", code=1)
+    assert "runs/part-models has no .tflite files of these cells: `kit bench` with its name alone" in said
+
+
 def test_measuring_a_partial_run_trains_nothing(smoke: Kit, tmp_path: Path) -> None:
     shutil.copytree(smoke.folder / "runs", tmp_path / "runs")
     shutil.copytree(smoke.folder / "data", tmp_path / "data")
