@@ -89,7 +89,7 @@ def bench(
         console.print_json(msgspec.json.encode([_plain(m) for outcome in outcomes for m in outcome.measured]))
     else:
         _show(outcomes)
-        if run and parity and not dataset.location(data, run.preset.dataset).is_file():
+        if run and parity and any(o.measured for o in outcomes) and not dataset.location(data, run.preset.dataset).is_file():
             console.say(f"predictions were not compared, for want of images: `kit data {run.preset.dataset}` gets them")
     _end(outcomes)
 

@@ -29,6 +29,8 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
         raise KitError(f"{run.folder} has no records", "make some with `kit reproduce`")
     if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
         raise KitError(f"{folder} is a run, and an excerpt would take its place", "name another folder")
+    if folder.exists() and not (folder / LEFT_OUT).is_file() and any(folder.iterdir()):
+        raise KitError(f"{folder} is not empty, and no excerpt", "name a new folder: an excerpt has it for itself")
     files = {name: (run.folder / name).read_bytes() for name in _described_by(run, paths)}
     absent: dict[str, str] = {}
     for path in paths:

@@ -94,6 +94,15 @@ def test_an_excerpt_takes_the_place_of_an_earlier_one_but_of_no_run(smoke: Kit, 
     assert "is a run, and an excerpt would take its place" in kit("publish", "smoke", "runs/smoke", code=1)
 
 
+def test_other_files_are_safe_from_an_excerpt(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "notes.txt.gz").write_bytes(b"precious")
+    said = kit("publish", str(smoke.folder / "runs" / "smoke"), "thesis", code=1)
+    assert "thesis is not empty, and no excerpt" in said
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["notes.txt.gz"]
+
+
 def test_a_run_without_its_files_is_not_published(smoke: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path)
     kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
