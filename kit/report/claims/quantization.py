@@ -27,7 +27,7 @@ def quantized_files(ground: Ground) -> Finding:
     return Finding(
         tuple(parts),
         Message("exact ratio of file sizes, within 3.1 to 3.6 give or take 5 %"),
-        figures=_range(parts, "The files shrink {low:.2f} to {high:.2f} times."),
+        figures=_range(parts, Message("The files shrink {low:.2f} to {high:.2f} times.")),
         missing=missing(there),
     )
 
@@ -53,7 +53,7 @@ def quantized_accuracy(ground: Ground) -> Finding:
     return Finding(
         tuple(parts),
         Message("Tango's score test of the paired change against a margin of 2 percentage points (one-sided), Holm"),
-        figures=_range(parts, "Top-1 changes by {low:+.2f} to {high:+.2f} percentage points.", 100),
+        figures=_range(parts, Message("Top-1 changes by {low:+.2f} to {high:+.2f} percentage points."), 100),
         missing=missing(there),
     )
 
@@ -88,7 +88,7 @@ def quantized_latency(ground: Ground) -> Finding:
     return Finding(
         tuple(parts),
         Message("hierarchical bootstrap of latency ratios against 1.25, and of their ratios against 1, Holm"),
-        figures=_range(parts, "float32 takes {low:.2f} to {high:.2f} times as long as int8."),
+        figures=_range(parts, Message("float32 takes {low:.2f} to {high:.2f} times as long as int8.")),
         limits=limits,
         missing=missing(there),
         origin=place.origin,
@@ -139,7 +139,7 @@ def quantized_memory(ground: Ground) -> Finding:
     return Finding(
         tuple(parts),
         Message("bootstrap over processes: two one-sided tests that the reduction is within 35 to 70 %, Holm"),
-        figures=_range(parts, "Memory falls by {low:.1f} to {high:.1f} percent."),
+        figures=_range(parts, Message("Memory falls by {low:.1f} to {high:.1f} percent.")),
         limits=place.limits,
         missing=missing(there),
         origin=place.origin,
@@ -172,6 +172,6 @@ def _published(architecture: str, of: Callable[[Figures, Figures], float]) -> fl
     return of(published().trained[architecture], published().quantized[architecture])
 
 
-def _range(parts: Sequence[Part], said: str, scale: float = 1.0) -> Message | None:
+def _range(parts: Sequence[Part], said: Message, scale: float = 1.0) -> Message | None:
     values = [scale * part.tests[0].estimate.value for part in parts]
-    return Message(said, spread_of(values)) if values else None
+    return Message(said.key, spread_of(values)) if values else None
