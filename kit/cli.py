@@ -123,8 +123,9 @@ def bench(
     """Measure latency and peak memory of a run's cells on this machine, or on hosts."""
     run, patterns = actions.to_measure(run, patterns, runs, data)
     if not host:
-        if threads or as_json:
-            raise KitError(f"{'--threads' if threads else '--json'} is for a bench on a host", "add --host pi.local")
+        for option, given in {"--threads": threads, "--json": as_json, "--protocol": protocol != "rigorous"}.items():
+            if given:
+                raise KitError(f"{option} is for a bench on a host", "add --host pi.local")
         actions.bench(run, runs, patterns, data, interpreter or ["litert"])
         return
     where, chosen = hosts.Where(host, user, port, identity, ssh_config), (interpreter or ["tflite"], threads or [1])

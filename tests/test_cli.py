@@ -76,7 +76,7 @@ def test_both_interpreters_measure_side_by_side(smoke: Kit, kit: Kit) -> None:
     assert {cell["interpreter"] for cell in run["cells"]} == {"litert", None}, "on a PC LiteRT decides"
 
 
-@pytest.mark.parametrize("option", ["--json", "--threads=2"])
+@pytest.mark.parametrize("option", ["--json", "--threads=2", "--protocol=paper"])
 def test_options_for_hosts_are_refused_without_one(smoke: Kit, option: str) -> None:
     said = smoke("bench", "smoke", option, code=1)
     assert said == f"error: {option.partition('=')[0]} is for a bench on a host: add --host pi.local\n"
