@@ -44,28 +44,28 @@ def main() -> None:
 def serve(name: str, images: int, repeats: int) -> None:
     import numpy as np
 
-    from kit.pipeline import backend, fit, models
-    from kit.pipeline.fit import Plan
-    from kit.pipeline.splits import Split
-    from kit.study.architectures import architecture
+    from kit.datasets.splits import Split
+    from kit.stages.tensorflow import backend, loop, models
+    from kit.stages.tensorflow.loop import Plan
+    from kit.study import architectures
 
     backend.configure(threads=1)
-    known, random = architecture(name), np.random.default_rng(0)
+    known, random = architectures.get(name), np.random.default_rng(0)
     data = Split(random.integers(0, 256, (images, 32, 32, 3), np.uint8), random.integers(0, 10, images).astype(np.uint8))
     plan = Plan(2, 64, 1e-3, 0.0, 0.9, 1, known.input_scale, known.input_offset, select_best=True, patience_epochs=9)
     saved: list[tuple[float, tuple[object, ...]]] = []
-    own = fit._save
+    own = loop._save
 
     def timed(*kept: object) -> None:
         began = time.perf_counter()
         own(*kept)  # type: ignore[arg-type]
         saved.append((time.perf_counter() - began, kept))
 
-    fit._save = timed  # type: ignore[assignment]
+    loop._save = timed  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint"
         ends: list[float] = []
-        fit.fit(
+        loop.fit(
             models.build(name, seed=1), data, data[:64], plan, checkpoint, "", lambda *_: None,
             lambda: ends.append(time.perf_counter()) or {},
         )  # fmt: skip

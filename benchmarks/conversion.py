@@ -5,7 +5,7 @@
 
 Calibration with 100 images is part of the int8 times. For each row it also checks that both files have the same
 operators (but for those that compute the shape of a free batch), that they predict the same classes with the same
-probabilities on 100 images, and that another process, which has built nothing before, makes the same bytes.
+probabilities on 100 images, and that a fresh process produces a byte-identical file.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def main() -> None:
 
 
 def row(name: str, precision: str, repeats: int) -> None:
-    from kit.pipeline import models
-    from kit.pipeline.tflite import to_tflite
+    from kit.stages.tensorflow import models
+    from kit.stages.tensorflow.tflite import to_tflite
 
     plain_seconds: list[float] = []
     kit_seconds: list[float] = []
@@ -71,16 +71,16 @@ def row(name: str, precision: str, repeats: int) -> None:
 def differences(plain: bytes, ours: bytes, name: str, precision: str) -> Iterator[str]:
     import numpy as np
 
-    from kit.pipeline import interpret
+    from kit.stages import interpreter
 
     kinds = [
-        {key: value for key, value in interpret.contents(model).operators.items() if key not in _SHAPE_OPERATORS}
+        {key: value for key, value in interpreter.contents(model).operators.items() if key not in _SHAPE_OPERATORS}
         for model in (plain, ours)
     ]
     if kinds[0] != kinds[1]:
         other = {key for key in kinds[0].keys() | kinds[1].keys() if kinds[0].get(key) != kinds[1].get(key)}
         yield "operators: " + ", ".join(f"{key} {kinds[0].get(key)} / {kinds[1].get(key)}" for key in sorted(other))
-    first, second = (interpret.probabilities(model, calibration()) for model in (plain, ours))
+    first, second = (interpreter.probabilities(model, calibration()) for model in (plain, ours))
     if not np.array_equal(first.argmax(1), second.argmax(1)):
         yield "CLASSES DIFFER"
     if not np.array_equal(first, second):
@@ -93,8 +93,8 @@ def differences(plain: bytes, ours: bytes, name: str, precision: str) -> Iterato
 
 
 def digest(name: str, precision: str) -> str:
-    from kit.pipeline import models
-    from kit.pipeline.tflite import to_tflite
+    from kit.stages.tensorflow import models
+    from kit.stages.tensorflow.tflite import to_tflite
 
     return hashlib.sha256(to_tflite(models.build(name, seed=1), precision, calibration())).hexdigest()
 
@@ -107,7 +107,7 @@ def calibration() -> Any:
 
 def from_keras_model(model: Any, precision: str, images: Any) -> bytes:
     """What the TensorFlow guide says to do."""
-    from kit.pipeline.backend import tf
+    from kit.stages.tensorflow.backend import tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if precision != "float32":

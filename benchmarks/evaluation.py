@@ -47,7 +47,7 @@ def main() -> None:
 def row(name: str, precision: str, arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from kit.pipeline import interpret
+    from kit.stages import interpreter
 
     inputs = images(arguments.images)
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +70,7 @@ def row(name: str, precision: str, arguments: argparse.Namespace) -> None:
                 print("go", file=other.stdin, flush=True)
                 one_by_one.append(float(other.stdout.readline()))
                 began = time.perf_counter()
-                ours = interpret.probabilities(content, inputs, threads=os.cpu_count() or 1)
+                ours = interpreter.probabilities(content, inputs, threads=os.cpu_count() or 1)
                 kit.append(len(inputs) / (time.perf_counter() - began))
             other.stdin.close()
         expected = np.load(path.with_suffix(".npy"))
@@ -84,7 +84,8 @@ def row(name: str, precision: str, arguments: argparse.Namespace) -> None:
 def convert(name: str, precision: str, path: Path) -> None:
     """In another process, so that TensorFlow's threads are not in this one."""
     script = (
-        "import sys; from pathlib import Path; from kit.pipeline import models; from kit.pipeline.tflite import to_tflite; "
+        "import sys; from pathlib import Path; from kit.stages.tensorflow import models; "
+        "from kit.stages.tensorflow.tflite import to_tflite; "
         "import numpy as np; images = np.random.default_rng(1).uniform(-1, 1, (100, 32, 32, 3)).astype('float32'); "
         "Path(sys.argv[3]).write_bytes(to_tflite(models.build(sys.argv[1], seed=1), sys.argv[2], images))"
     )

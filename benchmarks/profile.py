@@ -1,7 +1,7 @@
 """Where a training step's time goes, and how far it is from what the core could do.
 
     python benchmarks/profile.py                          # the kit's step, all architectures
-    python benchmarks/profile.py mobilenet --plain        # TensorFlow's own kernels instead
+    python benchmarks/profile.py mobilenet --plain        # TensorFlow's own operations instead
 
 One process, one thread, batches of 64. Times of operations are TensorFlow's own trace, summed over 10 steps after 3
 warm-up steps. The limit is a 2,048 x 2,048 float32 matrix product on the same thread. Floating-point operations are
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +30,7 @@ def main() -> None:
     parser.add_argument("architectures", nargs="*", default=list(ARCHITECTURES))
     parser.add_argument("--plain", action="store_true", help="TensorFlow's own kernels")
     arguments = parser.parse_args()
-    from kit.pipeline import backend
+    from kit.stages.tensorflow import backend
 
     backend.configure(threads=1)
     limit = limit_gflops()
@@ -48,7 +47,7 @@ def main() -> None:
 
 def limit_gflops(size: int = 2048, repeats: int = 5) -> float:
     """The best of some large matrix products."""
-    from kit.pipeline.backend import tf
+    from kit.stages.tensorflow.backend import tf
 
     matrix = tf.random.stateless_uniform([size, size], [1, 2])
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
@@ -67,19 +66,18 @@ def profiled(name: str, plain: bool) -> tuple[float, collections.Counter[str], i
     """Seconds of all steps, seconds by kind of operation, and floating-point operations of one image's step."""
     import numpy as np
 
-    from kit.pipeline import fast, models
-    from kit.pipeline.backend import keras, tf
-    from kit.pipeline.fit import Plan, _compile
-    from kit.study.architectures import architecture
+    from kit.stages.tensorflow import models
+    from kit.stages.tensorflow.backend import keras, tf
+    from kit.stages.tensorflow.loop import Plan, _compile
+    from kit.study import architectures
 
     keras.backend.clear_session()
-    known = architecture(name)
+    known = architectures.get(name)
     model = models.build(name, seed=1)
     optimizer = keras.optimizers.legacy.RMSprop(1e-3, momentum=0.9)
     optimizer._create_all_weights(model.trainable_weights)
-    plan = Plan(1, BATCH, 1e-3, 1e-4, 0.9, 1, known.input_scale, known.input_offset)
-    if plain:
-        fast.kernels = contextlib.nullcontext
+    training_ops = "tensorflow" if plain else "compiled"
+    plan = Plan(1, BATCH, 1e-3, 1e-4, 0.9, 1, known.input_scale, known.input_offset, training_ops)
     step, _ = _compile(model, optimizer, plan)
     random = np.random.default_rng(0)
     images = tf.constant(random.integers(0, 256, (BATCH, 32, 32, 3), np.uint8))

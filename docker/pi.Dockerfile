@@ -1,7 +1,8 @@
 # What runs on the Pi: Python 3.11, numpy, one or two interpreters and the agent. No shell, no model, nothing else.
 #
-#   target `tflite`  tflite-runtime only
-#   target `both`    tflite-runtime and ai-edge-litert (the default)
+#   target `tflite`    tflite-runtime only
+#   target `both`      tflite-runtime and ai-edge-litert (the default)
+#   target `pictures`  tflite-runtime and Pillow, and no agent: what an exported classify.py needs
 #
 # All files are collected on the building machine's own architecture, so that an arm64 image needs no emulation to be built.
 # Whatever enters the image lies under /out, with one date and no caches: two builds give the same image ID.
@@ -38,7 +39,7 @@ PACKAGES
 )
 for deb in *.deb; do dpkg-deb -f "$deb" Package Version; echo; done > ../debian.txt
 SCRIPT
-COPY docker/requirements-pi.txt docker/requirements-pi-litert.txt ./
+COPY docker/requirements-pi.txt docker/requirements-pi-litert.txt docker/requirements-pi-pictures.txt ./
 RUN --mount=type=secret,id=ca,target=/run/ca.crt <<'SCRIPT'
 set -eu
 [ ! -s /run/ca.crt ] || export PIP_CERT=/run/ca.crt
@@ -48,8 +49,10 @@ for tag in 2014 _2_17 _2_24 _2_26 _2_27 _2_28 _2_31 _2_34; do platforms="$platfo
 options="--quiet --require-hashes --no-deps --no-compile --no-cache-dir --only-binary=:all: --python-version 3.11 $platforms"
 pip install $options --target wheels/tflite -r requirements-pi.txt
 pip install $options --target wheels/litert -r requirements-pi-litert.txt
+pip install $options --target wheels/pillow -r requirements-pi-pictures.txt
 SCRIPT
-COPY docker/pi_files.py docker/sbom.py kit/device/agent/agent.py kit/device/agent/warden.py ./
+COPY docker/pi_files.py docker/sbom.py ./
+COPY kit/bench/worker programs
 RUN for deb in debs/*.deb; do dpkg-deb -x "$deb" tree; done \
  && python3 pi_files.py "$TARGETARCH" "$SOURCE_DATE_EPOCH"
 
@@ -60,6 +63,15 @@ ENV PATH=/usr/bin LANG=C.UTF-8
 USER 1000:1000
 WORKDIR /work
 ENTRYPOINT ["/usr/bin/python3", "/usr/share/kit/agent.py"]
+
+FROM scratch AS pictures
+COPY --from=collect /out/python /
+COPY --from=collect /out/pillow /
+COPY --from=collect /out/pictures /
+ENV PATH=/usr/bin LANG=C.UTF-8
+USER 1000:1000
+WORKDIR /work
+ENTRYPOINT ["/usr/bin/python3"]
 
 FROM scratch AS both
 COPY --from=collect /out/python /

@@ -2,7 +2,8 @@
 
     python3 pi_files.py ARCHITECTURE SECONDS_SINCE_1970
 
-Reads `tree` (unpacked Debian packages), `wheels/tflite` and `wheels/litert`; writes one folder for each layer to /out.
+Reads `tree` (unpacked Debian packages), `wheels/tflite`, `wheels/litert`, `wheels/pillow` and the kit's own `programs`;
+writes one folder for each layer to /out.
 """
 
 import compileall
@@ -37,16 +38,23 @@ DROPPED_FROM_WHEELS = (
 
 def main(architecture: str, date: int) -> None:
     _python(Path("tree"), OUT / "python", Path("wheels/tflite"))
-    shutil.copytree(_pruned(Path("wheels/litert")), OUT / "litert" / SITE)
-    for image, wheels in (("tflite", ["tflite"]), ("both", ["tflite", "litert"])):
+    for name in ("litert", "pillow"):
+        shutil.copytree(_pruned(Path("wheels") / name), OUT / name / SITE)
+    agent = sorted(Path("programs").glob("*.py"))
+    for image, wheels, programs in (
+        ("tflite", ["tflite"], agent),
+        ("both", ["tflite", "litert"], agent),
+        ("pictures", ["tflite", "pillow"], []),
+    ):
         own = OUT / image / "usr/share/kit"
         own.mkdir(parents=True)
-        programs = [Path("agent.py"), Path("warden.py")]
         for program in programs:
             shutil.copy(program, own)
         packages = [Path("wheels") / name for name in wheels]
         status = Path("debian.txt")
-        sbom.write(own / "image.json", sbom.sbom("kit-pi", architecture, status, packages, programs))
+        sbom.write(
+            own / "image.json", sbom.sbom("kit-pi", architecture, status, packages, programs, Path("tree/usr/share/doc"))
+        )
     for layer in OUT.iterdir():
         _compile(layer)
         _level(layer, date)
@@ -98,8 +106,8 @@ def _remove(path: Path) -> None:
 
 
 def _compile(layer: Path) -> None:
-    """Bytecode instead of source: each measurement is a fresh process. Unchecked hashes, for a date in it would be one
-    more thing that differs between builds."""
+    """Bytecode instead of source: each measurement is a fresh process. Unchecked hashes, because a date would differ between
+    builds."""
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for folder in (layer / STDLIB, layer / SITE):
         if folder.is_dir():

@@ -6,6 +6,7 @@ The SHA-256 of this file names the image's contents: an image cannot hold its ow
 import argparse
 import hashlib
 import json
+import re
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,29 @@ def python(folders: list[Path]) -> dict[str, str]:
     return found
 
 
+def debian_licences(names: list[str], docs: Path) -> dict[str, str]:
+    """The licences that each package's copyright file names, by package; empty where it names none."""
+    found = {}
+    for name in names:
+        path = docs / name.partition(":")[0] / "copyright"
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        named = {line.removeprefix("License:").strip() for line in text.splitlines() if line.startswith("License:")}
+        named |= set() if named else set(re.findall(r"/usr/share/common-licenses/([A-Za-z0-9.-]*[A-Za-z0-9])", text))
+        found[name] = "; ".join(sorted(named - {""}))
+    return found
+
+
+def python_licences(folders: list[Path]) -> dict[str, str]:
+    """The licence that each distribution declares, as an SPDX expression where it gives one; empty where it gives none."""
+    found = {}
+    for metadata in (path for folder in folders for path in folder.glob("*.dist-info/METADATA")):
+        headers = HeaderParser().parsestr(metadata.read_text(encoding="utf-8"))
+        classified = [line.rpartition(" :: ")[2] for line in headers.get_all("Classifier", []) if line.startswith("License")]
+        written = next(iter((headers["License"] or "").strip().splitlines()), "")
+        found[headers["Name"]] = headers["License-Expression"] or "; ".join(classified) or written[:100]
+    return found
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, or of a folder's Python and data files in the order of their names."""
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".pyc")
@@ -34,7 +58,8 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
-def sbom(image: str, architecture: str, status: Path, packages: list[Path], own: list[Path]) -> dict[str, Any]:
+def sbom(image: str, architecture: str, status: Path, packages: list[Path], own: list[Path], docs: Path) -> dict[str, Any]:
+    licences = {"debian": debian_licences(sorted(debian(status)), docs), "python": python_licences(packages)}
     return {
         "format": 1,
         "image": image,
@@ -42,6 +67,9 @@ def sbom(image: str, architecture: str, status: Path, packages: list[Path], own:
         "debian": dict(sorted(debian(status).items())),
         "python": dict(sorted(python(packages).items(), key=lambda item: item[0].lower())),
         "kit": {path.name: digest(path) for path in own},
+        "licences": {
+            kind: dict(sorted(names.items(), key=lambda item: item[0].lower())) for kind, names in licences.items()
+        },
     }
 
 
@@ -57,6 +85,8 @@ if __name__ == "__main__":
     parser.add_argument("--status", type=Path, default=Path("/var/lib/dpkg/status"))
     parser.add_argument("--packages", type=Path, action="append", required=True)
     parser.add_argument("--own", type=Path, action="append", required=True)
+    parser.add_argument("--docs", type=Path, default=Path("/usr/share/doc"), help="where Debian's copyright files are")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    write(options.output, sbom(options.image, options.architecture, options.status, options.packages, options.own))
+    o = options
+    write(o.output, sbom(o.image, o.architecture, o.status, o.packages, o.own, o.docs))

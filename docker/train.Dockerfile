@@ -39,6 +39,8 @@ python3 -m venv /build/venv
 SCRIPT
 COPY pyproject.toml README.md LICENSE /build/kit/
 COPY kit /build/kit/kit
+# The training operations are compiled first, and go into the wheel; the compiler stays behind in this stage.
+RUN cd /build/kit && /build/venv/bin/python -m kit.stages.tensorflow.ops.build
 RUN /build/venv/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /build/wheels /build/kit \
  && /opt/venv/bin/pip install --quiet --no-deps --no-index --prefix /kit /build/wheels/*.whl
 
@@ -77,6 +79,7 @@ RUN --mount=type=bind,source=docker/sbom.py,target=/run/sbom.py \
     python /run/sbom.py kit-test "$TARGETARCH" --packages /opt/venv/lib/python3.11/site-packages \
       --own /opt/venv/lib/python3.11/site-packages/kit --output /usr/share/kit/image.json
 COPY . /kit/
+RUN cd /kit && python -m kit.stages.tensorflow.ops.build
 USER 1000:1000
 ENTRYPOINT ["python", "-m", "pytest", "-p", "no:cacheprovider"]
 CMD []

@@ -1,4 +1,4 @@
-"""What the user sees: one place that decides between a terminal and a log, and prints foreign text as it is."""
+"""What the user sees: the one place that decides between a terminal and a log, and prints foreign text verbatim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_WIDEST = 250
+_WIDEST = 10_000  # characters: no table is as wide, so that none is cut off
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -22,7 +22,7 @@ def say(text: str) -> None:
 
 
 def show(renderable: RenderableType) -> None:
-    """A table as wide as its content: a terminal that is narrower breaks its lines, and nothing is cut off."""
+    """A table as wide as its content: a narrower terminal wraps its lines, and nothing is cut off."""
     Console(highlight=False, width=_WIDEST).print(renderable)
 
 
@@ -32,7 +32,7 @@ def complain(text: str) -> None:
 
 
 def _harmless(text: str) -> str:
-    """Without the characters that control a terminal: some text comes from other machines."""
+    """Strip terminal control characters: some text comes from other machines."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
 
 
@@ -56,3 +56,13 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """`1 task failed`, `2 tasks failed`."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def is_live() -> bool:
+    """Whether a table can be redrawn in place: not in a file, whatever FORCE_COLOR says, nor on a dumb terminal."""
+    return out.file.isatty() and not out.is_dumb_terminal

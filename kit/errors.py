@@ -1,11 +1,11 @@
-"""The one exception that reaches a user, and the helper that words unknown names."""
+"""The one exception shown to users, and a helper for unknown names."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class KitError(Exception):
-    """Something the user can mend. `str(error)` is one line: what is wrong, then what to do next."""
+    """An error the user can fix. `str(error)` is one line: what is wrong, then what to do next."""
 
     def __init__(self, wrong: str, remedy: str = "") -> None:
         self.wrong, self.remedy = wrong, remedy
@@ -16,6 +16,11 @@ class KitError(Exception):
 def unknown(kind: str, name: str, known: Iterable[str]) -> KitError:
     """A KitError for a name that is not one of `known`, with the nearest one suggested."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = nearest(name, names)
     hint = f"did you mean {near[0]}? " if near else ""
     return KitError(f"unknown {kind} {name!r}", f"{hint}Known: {', '.join(names)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The one of `known` that is most like `name`; empty if none is."""
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -3,16 +3,18 @@
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 
 import kit.cli
-from tests.conftest import CELLS, Kit, interrupt
+import kit.cli.app
+from kit import __version__
+from tests.conftest import CELLS, PATIENCE_S, Kit, interrupt, wait_for
 
+BENCH = "bench.local-litert-xnnpack-t1-trial.json"
 README = Path(__file__).parents[1] / "README.md"
-COMMANDS = sorted(command.name or command.callback.__name__ for command in kit.cli.app.registered_commands)
+COMMANDS = sorted(command.name or command.callback.__name__ for command in kit.cli.app.app.registered_commands)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -54,49 +56,67 @@ def test_a_run_can_be_moved(smoke: Kit, kit: Kit) -> None:
         (">smoke:", ">elsewhere:"),
         ("Records smoke", "Records elsewhere"),
         ("../runs/smoke/", "../elsewhere/"),
+        ("kit report smoke ", "kit report elsewhere "),
     ):
         original = original.replace(old, new)
     assert (kit.folder / "reports" / "elsewhere" / "report.html").read_text() == original
 
 
-def test_both_interpreters_measure_side_by_side(smoke: Kit, kit: Kit) -> None:
+def test_both_interpreters_and_delegates_measure_side_by_side(smoke: Kit, kit: Kit) -> None:
     shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "runs" / "smoke")
-    said = kit("bench", "smoke", "mobilenet_v3_small/s60", "--interpreter", "tflite", "--interpreter", "litert")
-    assert "2 tasks done, 2 were up to date, 0 failed" in said
-    lines = [line.split() for line in said.splitlines() if line.startswith("mobilenet_v3_small/s60/")]
-    cells = [f"mobilenet_v3_small/s60/{precision}" for precision in ("float32", "int8")]
-    assert [line[:2] for line in lines] == [[cell, name] for cell in cells for name in ("litert", "tflite")]
-    assert all(float(line[2]) > 0 for line in lines)
-    record = json.loads((kit.folder / "runs" / "smoke" / cells[1] / "bench-tflite.json").read_text())
-    assert record["settings"]["interpreter"] == "tflite"
-    assert "all 16 records hold" in kit("verify", "smoke")
+    both = ("--interpreter", "tflite", "--interpreter", "litert", "--delegate", "none", "--delegate", "xnnpack")
+    said = kit("bench", "smoke", "mobilenet_v3_small@1/s60", "--protocol", "trial", *both)
+    assert "6 measured, 2 were up to date, 0 failed" in said
+    cells = [f"mobilenet_v3_small@1/s60/{precision}" for precision in ("float32", "int8")]
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("mobilenet_v3_small@1/s60/")] == cells * 4
+    found = json.loads(kit("bench", "smoke", "mobilenet_v3_small@1/s60", "--protocol", "trial", *both, "--json"))
+    ran = {(one["series"], one["name"][-4:]): one["samples"][0]["delegated_nodes"] for one in found}
+    assert ran["tflite-none-t1-trial", "int8"] == ran["tflite-xnnpack-t1-trial", "int8"] == 0, "it knows no int8"
+    assert ran["litert-none-t1-trial", "int8"] == 0 < ran["litert-xnnpack-t1-trial", "int8"]
+    assert "xnnpack runs none of the file's nodes" in said
+    record = json.loads((kit.folder / "runs" / "smoke" / cells[1] / "bench.local-tflite-none-t1-trial.json").read_text())
+    assert (record["settings"]["interpreter"], record["settings"]["delegate"]) == ("tflite", "none")
+    assert "all 20 records hold" in kit("verify", "smoke")
     kit("report", "smoke")
     run = json.loads((kit.folder / "reports" / "smoke" / "results.json").read_text())["runs"][0]
-    assert sorted(bench["interpreter"] for bench in run["benches"]) == ["litert"] * 4 + ["tflite"] * 2
-    assert {cell["interpreter"] for cell in run["cells"]} == {"litert", None}, "on a PC LiteRT decides"
+    assert sorted(bench["interpreter"] for bench in run["benches"]) == ["litert"] * 6 + ["tflite"] * 4
+    assert {(cell["interpreter"], cell["delegate"]) for cell in run["cells"]} == {
+        ("litert", "none"),  # as the study measured
+        ("litert", "xnnpack"),
+        (None, None),
+    }
 
 
-@pytest.mark.parametrize("option", ["--json", "--threads=2", "--protocol=paper"])
-def test_options_for_hosts_are_refused_without_one(smoke: Kit, option: str) -> None:
-    said = smoke("bench", "smoke", option, code=1)
-    assert said == f"error: {option.partition('=')[0]} is for a bench on a host: add --host pi.local\n"
+def test_options_mean_the_same_with_and_without_a_host(smoke: Kit, kit: Kit) -> None:
+    shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "runs" / "smoke")
+    (found,) = json.loads(
+        kit("bench", "smoke", "mobilenet_v3_small/s60/int8", "--protocol", "paper", "--threads", "2", "--json")
+    )
+    assert found["series"] == "litert-none-t2-paper" and found["origin"] == "local" and found["statistic"] == "mean"
+    assert len(found["samples"]) == 1 and len(found["samples"][0]["latency_ns"]) >= 50
+    assert "unknown delegate 'xnnpak': did you mean xnnpack?" in kit("bench", "smoke", "--delegate", "xnnpak", code=1)
+    assert "unknown interpreter 'tflit'" in kit("bench", "smoke", "--interpreter", "tflit", code=1)
 
 
 def test_verify_says_what_does_not_hold(smoke: Kit, kit: Kit) -> None:
     shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "run")
-    cell = kit.folder / "run" / "mobilenet_v3_small" / "s60" / "int8"
+    cell = kit.folder / "run" / "mobilenet_v3_small@1" / "s60" / "int8"
     record = json.loads((cell / "evaluate.json").read_text())
     record["values"]["test"]["top3_correct"] += 1
     (cell / "evaluate.json").write_text(json.dumps(record))
-    record = json.loads((cell / "bench.json").read_text())
+    record = json.loads((cell / BENCH).read_text())
     record["settings"]["processes"] += 1
-    (cell / "bench.json").write_text(json.dumps(record))
+    (cell / BENCH).write_text(json.dumps(record))
     model = cell.parent / "float32" / "model.tflite"
     model.write_bytes(model.read_bytes()[:-1] + b"x")
     said = kit("verify", "run", code=1)
-    assert re.search(r"evaluate mobilenet_v3_small/s60/int8: test top3_correct is \d+ in the record and \d+ from", said)
-    assert "bench mobilenet_v3_small/s60/int8: settings or inputs are not those" in said
-    assert "convert mobilenet_v3_small/s60/float32: mobilenet_v3_small/s60/float32/model.tflite has another content" in said
+    counted = r"test top3_correct is [\d.]+ in the record and [\d.]+ from"
+    assert re.search(rf"evaluate mobilenet_v3_small@1/s60/int8: {counted}", said)
+    assert "bench mobilenet_v3_small@1/s60/int8: settings or inputs are not those" in said
+    assert (
+        "convert mobilenet_v3_small@1/s60/float32: mobilenet_v3_small@1/s60/float32/model.tflite does not match its SHA-256"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,18 +143,24 @@ def test_wrong_input_is_one_line_and_exit_code_1(kit: Kit, arguments: tuple[str,
     assert not list(kit.folder.iterdir()) or list(kit.folder.iterdir()) == [kit.folder / "data"]
 
 
+def test_the_version_needs_no_command_and_no_command_shows_the_help(kit: Kit) -> None:
+    assert kit("--version") == f"{__version__}\n"
+    assert kit("--version", "report", "gone") == f"{__version__}\n"
+    assert "Usage: " in (said := kit(code=2)) and "reproduce" in said
+
+
 def test_debug_shows_the_trace(kit: Kit) -> None:
     assert "Traceback" in kit("--debug", "report", "gone", code=1)
 
 
 def test_without_a_network_both_ways_out_are_named(kit: Kit) -> None:
     said = kit("data", "cifar10", code=1)
-    assert "CIFAR-10 cannot be downloaded" in said
+    assert "CIFAR-10 cannot be downloaded (" in said
     assert "--archive" in said and "--preset smoke" in said
     assert not (kit.folder / "data" / "cifar10").exists()
 
 
-def test_a_damaged_data_set_says_how_to_mend_it(kit: Kit) -> None:
+def test_a_damaged_data_set_says_how_to_fix_it(kit: Kit) -> None:
     kit("data", "digits")
     path = kit.folder / "data" / "digits" / "images.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
@@ -142,18 +168,15 @@ def test_a_damaged_data_set_says_how_to_mend_it(kit: Kit) -> None:
     assert "is damaged: delete it and run `kit data digits` again" in said
 
 
-def test_ctrl_c_stops_with_130_and_a_second_run_is_refused(kit: Kit) -> None:
-    process = kit.start("train", "mobilenet_v3_small", "--preset", "smoke")
-    lock = kit.folder / "runs" / "smoke" / "preset.json"
-    deadline = time.monotonic() + 60
-    while not lock.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert "another kit is working on runs/smoke" in kit("train", "mobilenet", "--preset", "smoke", code=1)
+def test_ctrl_c_stops_with_130_and_a_second_run_is_refused(kit: Kit, endless: str) -> None:
+    process = kit.start("train", "mobilenet_v3_small", "--preset", endless)
+    wait_for((kit.folder / "runs" / "smoke" / "preset.json").exists)  # written after the lock is taken
+    assert "another kit is working on runs/smoke" in kit("train", "mobilenet", "--preset", endless, code=1)
     assert "runs/smoke: working" in kit("status", "smoke")
     interrupt(process)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert err == "error: stopped: nothing finished is lost; the same command goes on from here\n"
+    assert err == "error: stopped: nothing finished is lost; the same command resumes\n"
     assert "runs/smoke: not working" in kit("status", "smoke")
 
 

@@ -1,1 +1,1 @@
-"""Tables and pages, made from records alone."""
+"""The report: tables, figures and pages, written from the results of the analysis."""

@@ -7,10 +7,10 @@ import string
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
 
+from kit.analysis.digits import known
+from kit.analysis.verdicts import Message
 from kit.errors import unknown
-from kit.report.verdict import Message
 
 LANGUAGES = ("en", "de")
 
@@ -28,10 +28,10 @@ class Language(string.Formatter):
         self._separators = str.maketrans({",": symbols["group"], ".": symbols["decimal"], "%": "\N{NO-BREAK SPACE}%"})
 
     def number(self, value: float, spec: str = ",.6g") -> str:
-        """A number as Python formats it by `spec`, then with this language's separators."""
-        return format(value, spec).translate(self._separators)
+        """A number as Python formats it by `spec`, as far as it is known, then with this language's separators."""
+        return format(known(value), spec).translate(self._separators)
 
-    def tr(self, msgid: str, /, **values: Any) -> str:
+    def tr(self, msgid: str, /, **values: object) -> str:
         """The text for `msgid`, its fields filled in. Numbers are written as the language does."""
         return self.vformat(self.gettext(msgid), (), values)
 
@@ -39,7 +39,7 @@ class Language(string.Formatter):
         """A message in this language; values that are messages themselves are translated too."""
         return self.tr(message.key, **message.values)
 
-    def format_field(self, value: Any, format_spec: str) -> str:
+    def format_field(self, value: object, format_spec: str) -> str:
         """How one field's value is written; see `string.Formatter`."""
         if isinstance(value, str):
             return format(value, format_spec)

@@ -1,53 +1,96 @@
-"""Render the report of one or more runs, from their records alone: `report.md`, `report.html`, and `figures/`."""
+"""Render the report of one or more runs, from their records alone: `report.md`, `report.html`, `figures/` and `details/`."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jinja2
 import msgspec
 from markupsafe import Markup
 
 from kit import __version__
+from kit.analysis.digits import known
+from kit.analysis.material import Material, gather
+from kit.analysis.summary import Study
 from kit.errors import KitError
-from kit.records.run import Run
-from kit.report import drawing, page, side_by_side
+from kit.report import page
+from kit.report.figures import drawing, engine
 from kit.report.language import Language
-from kit.report.material import gather
 from kit.report.page import Section
-from kit.report.results import results
-from kit.report.study import Study
+from kit.report.tables import runs
+from kit.runs.run import Run
+
+if TYPE_CHECKING:
+    from kit.datasets.splits import Images
+    from kit.study.datasets import OwnDataset
 
 
-def check(runs: Sequence[Run]) -> None:
-    """Raise KitError where a run has no results at all."""
-    for run in runs:
-        if not any(result.weights or result.size_bytes for result in results(run)):
-            raise KitError(f"{run.folder} has no results yet", "run `kit reproduce` first")
+def check(runs: Sequence[Run], study: Study) -> None:
+    """Raise KitError if one of the runs that the study joins has no results."""
+    for run, found in zip(runs, study.results, strict=True):
+        if not any(result.weights or result.size_bytes or result.stale for result in found):
+            raise KitError(f"{run.folder} has no results yet", f"run `{run.command}` first")
 
 
-def pages(runs: Sequence[Run], study: Study, folder: Path, language: Language) -> dict[Path, bytes]:
-    """The report that belongs into `folder`, file by file: both pages, then the figures."""
+def pages(
+    runs: Sequence[Run],
+    study: Study,
+    folder: Path,
+    language: Language,
+    images: Mapping[str | OwnDataset, Images] | None = None,
+) -> dict[Path, bytes]:
+    """The files of the report in `folder`: both pages, then the figures and the details of the Markdown page.
+
+    `study` is of the same runs, seed by seed. `images` are the test images by their data set, for thumbnails.
+    """
     many = len(runs) > 1
     sections = [
-        page.section(gather(run, concluded), folder, f"{index}-" if many else "", language)
-        for index, (run, concluded) in enumerate(zip(runs, study.runs, strict=True), 1)
+        page.section(
+            material, folder, f"{index}-" if many else "", language, (images or {}).get(material.run.preset.dataset)
+        )
+        for index, material in enumerate(_materials(runs, study), 1)
     ]
     content = _content(sections, study, language)
-    written = {folder / name: _page(name, content, language) for name in ("report.md", "report.html")}
-    files = {folder / drawn.file: _file(drawn.svg) for section in sections for drawn in section.figures}
-    return {path: text.encode() for path, text in {**written, **files}.items()}
+    environment = _environment(language)
+    written = {
+        folder / "report.md": environment.get_template("report.md.j2").render(content),
+        folder / "report.html": environment.get_template("report.html.j2").render(content | _assets(language)),
+    }
+    files = {folder / drawn.file: _file(drawn.svg) for section in sections for drawn in section.drawn}
+    details = {
+        folder / detail.file: environment.get_template(f"{detail.template}.j2").render(
+            content | {"section": section, "detail": detail}
+        )
+        for section in sections
+        for detail in section.details
+    }
+    return {path: text.encode() for path, text in {**written, **files, **details}.items()}
 
 
-def _content(sections: list[Section], study: Study, language: Language) -> dict[str, Any]:
+def _materials(runs: Sequence[Run], study: Study) -> Iterator[Material]:
+    concluded, found = iter(study.runs), iter(study.results)
+    for run in runs:
+        own = list(islice(concluded, len(run.preset.seeds)))
+        rows = chain.from_iterable(islice(found, len(own)))
+        group = study.of(own[0])
+        yield gather(run, *own, group=group if len(own) > 1 else None, found=rows)
+
+
+def stale(folder: Path, files: Iterable[Path]) -> set[Path]:
+    """Figures and details in `folder` that an earlier report left and that are not among `files`."""
+    return {*folder.glob("figures/*.svg"), *folder.glob("details/*.md")} - set(files)
+
+
+def _content(sections: list[Section], study: Study, language: Language) -> dict[str, object]:
     return {
         "sections": sections,
-        "together": side_by_side.together(study, sections, language),
+        "together": runs.together(study, sections, language),
         "name": ", ".join(section.name for section in sections),
         "version": __version__,
         "language": language,
@@ -55,16 +98,9 @@ def _content(sections: list[Section], study: Study, language: Language) -> dict[
     }
 
 
-def _page(name: str, content: dict[str, Any], language: Language) -> str:
-    environment = _environment(language)
-    if name.endswith(".html"):
-        content = content | _assets(language)
-    return environment.get_template(f"{name}.j2").render(content)
-
-
-def _assets(language: Language) -> dict[str, Any]:
+def _assets(language: Language) -> dict[str, object]:
     """The page's own style and scripts. The policy names the scripts by their hashes: no other one runs."""
-    script, vega = _asset("report.js"), drawing.javascript()
+    script, vega = _asset("report.js"), _vega()
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, vega)]
     return {
         "style": Markup(_asset("report.css")),  # noqa: S704 - the kit's own file
@@ -73,6 +109,14 @@ def _assets(language: Language) -> dict[str, Any]:
         "script_sources": " ".join(f"'sha256-{digest}'" for digest in hashes),
         "number_format": drawing.locale(language),
     }
+
+
+def _vega() -> str:
+    """Where the engine fails the figures stay pictures."""
+    try:
+        return engine.javascript()
+    except KitError:
+        return ""
 
 
 def _asset(name: str) -> str:
@@ -88,6 +132,7 @@ def _environment(language: Language) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=known,
     )
     environment.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
@@ -99,7 +144,7 @@ def _environment(language: Language) -> jinja2.Environment:
 
 
 def _markdown(text: str) -> str:
-    """Foreign text as one Markdown table cell: nothing in it ends the cell or becomes markup."""
+    """Foreign text as one Markdown table cell: nothing in it can end the cell or become markup."""
     escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
     return " ".join(escaped.replace("](", "]\\(").split())
 
@@ -111,5 +156,5 @@ def _script_json(value: object) -> Markup:
 
 
 def _file(svg: str) -> str:
-    """A figure as a file of its own: on white, whatever page shows it."""
-    return svg.replace("<svg ", '<svg style="background:#fff;color:#1b1f24" ', 1) + "\n"
+    """A figure as a file of its own."""
+    return svg.replace("<svg ", f"<svg {page.ON_WHITE}", 1) + "\n"

@@ -1,12 +1,22 @@
-"""The data sets that the kit knows: what identifies each, whatever container its images came in."""
+"""Data sets, those that the kit knows and the user's own: what identifies each, whatever container its images came in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
 
 from msgspec import Struct
 
-from kit.errors import unknown
+from kit.errors import KitError, unknown
+
+MOST_CLASSES = 1_000
 
 
 class Dataset(Struct, frozen=True):
-    """A labelled image data set. The content digests (see `kit.pipeline.splits.content_digest`) decide its identity."""
+    """A labelled image data set. The content digests (see `kit.datasets.splits.content_digest`) decide its identity.
+
+    Its images are RGB, `image_size` pixels wide and high.
+    """
 
     name: str
     label: str
@@ -16,6 +26,47 @@ class Dataset(Struct, frozen=True):
     train_digest: str
     test_digest: str
     source: str
+    image_size: int = 32
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return (self.image_size, self.image_size, 3)
+
+
+class Found(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user's pictures turned out to be once they were read. A run keeps it, and then needs no pictures to tell."""
+
+    classes: tuple[str, ...]
+    train_images: int
+    test_images: int
+    train_digest: str
+    test_digest: str
+
+
+class OwnDataset(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A data set of the user's own: a `folder` of pictures, or `arrays` in an .npz file.
+
+    Pictures are resized to `image_size` pixels. Where they aren't divided into training and test pictures already,
+    `test_share` of each class, drawn by `split_seed`, is for testing. The kit adds what it `found`.
+    """
+
+    folder: str = ""
+    arrays: str = ""
+    image_size: int = 64
+    test_share: float = 0.2
+    split_seed: int = 1
+    found: Found | None = None
+
+    @property
+    def source(self) -> str:
+        """The path as it was given."""
+        return self.folder or self.arrays
+
+    @property
+    def name(self) -> str:
+        """What it is called: the name of its folder or file, as far as that can name a file anywhere."""
+        path = PurePath(self.source)
+        return re.sub(r"[^A-Za-z0-9._+-]+", "-", path.name if self.folder else path.stem).strip("-.") or "pictures"
 
 
 DATASETS = {
@@ -45,8 +96,33 @@ DATASETS = {
 }
 
 
-def dataset(name: str) -> Dataset:
-    """The data set called `name`; an unknown name raises KitError with the nearest known one."""
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS)
-    return DATASETS[name]
+def get(source: str | OwnDataset) -> Dataset:
+    """The data set that a preset names. Raises KitError for an unknown name, with the nearest known one, and for a user's
+    pictures that were not read yet."""
+    if isinstance(source, OwnDataset):
+        return _own(source)
+    if source not in DATASETS:
+        raise unknown("data set", source, DATASETS)
+    return DATASETS[source]
+
+
+def name_of(source: str | OwnDataset) -> str:
+    """What records call it."""
+    return source if isinstance(source, str) else source.name
+
+
+def _own(source: OwnDataset) -> Dataset:
+    found = source.found
+    if found is None:
+        raise KitError(f"the pictures of {source.source} were not read yet", f"read them with `kit data {source.source}`")
+    return Dataset(
+        source.name,
+        source.name,
+        found.classes,
+        found.train_images,
+        found.test_images,
+        found.train_digest,
+        found.test_digest,
+        source.source,
+        source.image_size,
+    )

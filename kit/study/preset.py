@@ -1,120 +1,77 @@
-"""Presets: TOML files that say what one run does. Every number of the protocol stands in them."""
+"""Presets: TOML files that define what a run does. They hold every number of the protocol."""
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from kit.errors import KitError, unknown
-from kit.study.architectures import architecture
-from kit.study.cells import PRECISIONS, Cell
-from kit.study.datasets import dataset
+from kit.study import architectures, datasets, networks, possible
+from kit.study.architectures import Architecture
+from kit.study.datasets import Dataset, OwnDataset, name_of
+from kit.study.grid import Cell
+from kit.study.protocols import PROTOCOLS
+from kit.study.settings import Network, Settings
 
+T = TypeVar("T", bound=Struct)
 BUILT_IN = ("smoke", "short", "paper")
 
 
-class Training(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a network is trained. The learning rate falls linearly, step by step, to 0 at the last epoch.
-
-    `validation_images` are held out of the training set to select the best epoch; 0 selects on the *test* set, as the
-    study did. `batch_norm_momentum` replaces the architecture's own where a run is too short for it.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
-    patience_epochs: int
-    validation_images: int
-    learning_rates: dict[str, float] = field(default_factory=dict)
-    batch_norm_momentum: float | None = None
-
-
-class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A gradual pruning (Zhu & Gupta 2017): `steps` mask updates, evenly spread over `epochs`."""
-
-    steps: int
-    epochs: int
-
-
-class Pruning(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a trained network is pruned. `schedules` has one entry per nominal sparsity in percent, as text.
-
-    `depthwise` also prunes depthwise kernels, which tfmot leaves alone (and the study, by that, did too).
-    """
-
-    batch_size: int
-    learning_rate: float
-    final_learning_rate: float
-    momentum: float
-    schedules: dict[str, Schedule]
-    depthwise: bool = False
-
-
-class Quantization(Struct, frozen=True, forbid_unknown_fields=True):
-    """`calibration_images` training images, the first in the data set's own order, are the representative dataset."""
-
-    calibration_images: int
-
-
-class Bench(Struct, frozen=True, forbid_unknown_fields=True):
-    """How latency and peak memory are measured: `processes` fresh processes, one inference at a time, one thread."""
-
-    processes: int
-    warmup_inferences: int
-    inferences: int
-
-
 class Difference(Struct, frozen=True):
-    """One setting, by its name in the preset's file, and its value here and in `paper`: None where it is absent."""
+    """One setting, by its name in the preset's file, and its value here and in `paper`: None if it is absent."""
 
     setting: str
-    own: Any
-    paper: Any
+    own: object
+    paper: object
 
 
-class Preset(Struct, frozen=True, forbid_unknown_fields=True):
-    """All that decides a run: the grid, the data set, and the protocol of each stage.
-
-    `threads` is the number of threads of one training process: results depend on it, so it is part of the protocol.
-    """
-
-    name: str
-    dataset: str
-    architectures: tuple[str, ...]
-    sparsities: tuple[int, ...]
-    precisions: tuple[str, ...]
-    training: Training
-    pruning: Pruning
-    quantization: Quantization
-    bench: Bench
-    extra_architectures: tuple[str, ...] = ()
-    seed: int = 1
-    threads: int = 1
+class Preset(Settings, frozen=True, forbid_unknown_fields=True):
+    """The settings of a run, and what follows from them."""
 
     def cells(self) -> list[Cell]:
         """The whole grid, in the order of the preset."""
-        return [Cell(a, s, p) for a in self.architectures for s in self.sparsities for p in self.precisions]
+        return [
+            Cell(architecture, seed, sparsity, precision)
+            for architecture in self.architectures
+            for seed in self.seeds
+            for sparsity in self.sparsities
+            for precision in self.precisions
+        ]
+
+    def of_seed(self, seed: int) -> Preset:
+        """The same preset with one of its seeds alone."""
+        return msgspec.structs.replace(self, seeds=(seed,))
 
     def with_extra(self) -> Preset:
         """The same preset with its extra architectures in the grid (`--all`)."""
         more = tuple(a for a in self.extra_architectures if a not in self.architectures)
         return msgspec.structs.replace(self, architectures=self.architectures + more)
 
+    def architecture(self, name: str) -> Architecture:
+        """The network of this name, of the kit's or the user's own."""
+        return architectures.get(name, self.networks)
+
+    @property
+    def data(self) -> Dataset:
+        """The data set. Raises KitError for a user's pictures that were not read yet."""
+        return datasets.get(self.dataset)
+
     def differences(self) -> list[Difference]:
         """In what this preset's protocol differs from `paper`; empty for `paper` itself."""
-        return list(_differences(msgspec.to_builtins(load("paper")), msgspec.to_builtins(self)))
+        own = msgspec.structs.replace(self, audit=None, dataset=name_of(self.dataset))  # an audit changes nothing else
+        return list(_differences(msgspec.to_builtins(load("paper")), msgspec.to_builtins(own)))
 
 
-_NOT_PROTOCOL = {"name", "architectures", "extra_architectures", "sparsities", "precisions", "bench"}
+_NOT_PROTOCOL = {"name", "architectures", "extra_architectures", "sparsities", "precisions", "seeds", "bench", "networks"}
 
 
-def _differences(paper: dict[str, Any], own: dict[str, Any], prefix: str = "") -> list[Difference]:
+def _differences(paper: Mapping[str, object], own: Mapping[str, object], prefix: str = "") -> list[Difference]:
     found = []
     for key in {**paper, **own}:
         ours, theirs = own.get(key), paper.get(key)
@@ -127,79 +84,88 @@ def _differences(paper: dict[str, Any], own: dict[str, Any], prefix: str = "") -
     return found
 
 
+def lean(settings: Struct) -> dict[str, object]:
+    """The settings that are not at their default, as built-in types: a new setting leaves fingerprints as they were."""
+    whole = msgspec.to_builtins(settings)
+    return {f.name: whole[f.name] for f in msgspec.structs.fields(settings) if f.required or not _is_default(settings, f)}
+
+
+def _is_default(settings: Struct, field: msgspec.structs.FieldInfo) -> bool:
+    value = getattr(settings, field.name)
+    return bool(value == (field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()))
+
+
 def load(name_or_path: str) -> Preset:
     """A built-in preset by name, or a user's by the path of its TOML file. Raises KitError naming what is wrong in it."""
     path = Path(name_or_path)
     if name_or_path in BUILT_IN:
-        text = resources.files("kit.study.presets").joinpath(f"{name_or_path}.toml").read_text("utf-8")
+        text, path = resources.files("kit.study.presets").joinpath(f"{name_or_path}.toml").read_text("utf-8"), Path()
     elif path.suffix == ".toml" and path.is_file():
         text = path.read_text("utf-8", errors="replace")
     elif path.suffix == ".toml":
-        raise KitError(f"no preset at {name_or_path}", "give the path of a TOML file, or smoke, short or paper")
+        raise KitError(f"no preset at {name_or_path}", "give the path to a TOML file, or smoke, short or paper")
     else:
         raise unknown("preset", name_or_path, BUILT_IN)
-    return parse(text, name_or_path)
+    return parse(text, name_or_path, path.parent)
 
 
-def parse(text: str, source: str) -> Preset:
-    """Read and check a preset's text. `source` is only for the error message."""
+def parse(text: str, source: str, folder: Path = Path()) -> Preset:
+    """Read and check a preset's text. `source` is only for the error message, paths in it are relative to `folder`."""
     try:
-        preset = msgspec.toml.decode(text, type=Preset)
-    except (msgspec.DecodeError, ValueError) as error:
+        raw = _with_networks(msgspec.toml.decode(text))
+        _refuse_old(raw, source)
+        preset = msgspec.convert(raw, Preset)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise KitError(f"preset {source} cannot be read", str(error)) from error
-    _check(preset, source)
+    preset = _from_here(preset, folder)
+    possible.refuse(preset, source)
     return preset
 
 
-def _check(preset: Preset, source: str) -> None:
-    try:
-        _check_names(preset)
-        _check_grid(preset)
-        _check_counts(preset)
-    except KitError as error:
-        raise KitError(f"preset {source}: {error}") from error
+def from_here(path: str, folder: Path) -> str:
+    """A path that is written relative to `folder`, relative to the working directory if it is inside."""
+    whole = os.path.normpath(folder / path)
+    return os.path.relpath(whole) if Path(whole).is_absolute() and Path(whole).is_relative_to(Path.cwd()) else whole
 
 
-def _check_names(preset: Preset) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", preset.name):
-        raise KitError(f"{preset.name!r} cannot name a run's folder", "use letters, digits and . _ + -")
-    dataset(preset.dataset)
-    for name in (*preset.architectures, *preset.extra_architectures, *preset.training.learning_rates):
-        architecture(name)
-    for precision in preset.precisions:
-        if precision not in PRECISIONS:
-            raise unknown("precision", precision, PRECISIONS)
-
-
-def _check_grid(preset: Preset) -> None:
-    for grid in ("architectures", "sparsities", "precisions"):
-        values = getattr(preset, grid)
-        if not values or len(set(values)) != len(values):
-            raise KitError(f"{grid} is empty or names one twice", "name each once")
-    for sparsity in preset.sparsities:
-        if not 0 <= sparsity < 100:
-            raise KitError(f"sparsity {sparsity} is not between 0 and 99", "sparsities are in percent")
-        if sparsity and str(sparsity) not in preset.pruning.schedules:
-            raise KitError(f"sparsity {sparsity} has no schedule", f"add [pruning.schedules] {sparsity} = ...")
-
-
-def _check_counts(preset: Preset) -> None:
-    counts = {
-        "training.epochs": preset.training.epochs,
-        "training.batch_size": preset.training.batch_size,
-        "pruning.batch_size": preset.pruning.batch_size,
-        "quantization.calibration_images": preset.quantization.calibration_images,
-        "bench.processes": preset.bench.processes,
-        "bench.inferences": preset.bench.inferences,
-        "threads": preset.threads,
+def _from_here(preset: Preset, folder: Path) -> Preset:
+    """The preset with its paths as they are from here."""
+    own = preset.dataset
+    dataset = _placed(own, folder, "folder", "arrays") if isinstance(own, OwnDataset) else own
+    networks = {
+        name: _placed(_built_from_here(one, folder), folder, "model", "weights") for name, one in preset.networks.items()
     }
-    for sparsity, schedule in preset.pruning.schedules.items():
-        counts[f"pruning.schedules.{sparsity}.epochs"] = schedule.epochs
-        counts[f"pruning.schedules.{sparsity}.steps"] = schedule.steps
-    for what, count in counts.items():
-        if count < 1:
-            raise KitError(f"{what} is {count}", "it must be at least 1")
-    if not 0 <= preset.training.validation_images < dataset(preset.dataset).train_images:
-        raise KitError(
-            f"training.validation_images is {preset.training.validation_images}", "it must leave images to train on"
-        )
+    return msgspec.structs.replace(preset, dataset=dataset, networks=networks)
+
+
+def _built_from_here(network: Network, folder: Path) -> Network:
+    """Code is in the preset's folder, or in the working directory."""
+    there = from_here(network.build, folder)
+    return (
+        msgspec.structs.replace(network, build=there) if network.build and networks.source(there)[0].is_file() else network
+    )
+
+
+def _placed(struct: T, folder: Path, *names: str) -> T:
+    paths = {name: from_here(path, folder) for name in names if (path := getattr(struct, name))}
+    return msgspec.structs.replace(struct, **paths)
+
+
+def _with_networks(raw: dict[str, object]) -> dict[str, object]:
+    """A preset whose `architectures` are tables, as it is kept: their names, and apart from them what is the user's own."""
+    tables = raw.get("architectures")
+    if not isinstance(tables, dict):
+        return raw
+    return raw | {"architectures": list(tables), "networks": {name: table for name, table in tables.items() if table != {}}}
+
+
+def _refuse_old(raw: Mapping[str, object], source: str) -> None:
+    """Presets once had one seed, and numbers of their own under [bench]; now they name a protocol."""
+    if "seed" in raw:
+        raise KitError(f"preset {source} uses `seed`, which is now a list", f"write seeds = [{raw['seed']}]")
+    bench = raw.get("bench")
+    old = [key for key in ("processes", "warmup_inferences", "inferences") if isinstance(bench, dict) and key in bench]
+    if old:
+        wrong = f"preset {source}: [bench] has {', '.join(old)}, which a protocol now says"
+        names = ", ".join(f'"{name}"' for name in PROTOCOLS)
+        raise KitError(wrong, f"name one instead: protocol = {names}")

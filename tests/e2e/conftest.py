@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 
-from kit.device import images
-from kit.device.fakepi import FakePi
+from kit.containers import build
+from kit.testing.fakepi import FakePi
+from tests.conftest import PATIENCE_S, wait_for
 from tests.e2e import standin
 from tests.e2e.standin import Bench
 
 ROOT = Path(__file__).parents[2]
 KIT = Path(sys.executable).with_name("kit")
 UID = 12345
-SOURCES = (".dockerignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
-           "benchmarks", "compose.yaml", "docker", "kit", "pyproject.toml", "tests")  # fmt: skip
+SOURCES = (".dockerignore", ".github", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
+           "benchmarks", "compose.yaml", "docker", "docs", "kit", "pyproject.toml", "tests")  # fmt: skip
 
 
-def run(*argv: str | Path, cwd: Path, code: int | None = 0, timeout_s: float = 1800, **env: str) -> str:
+def run(*argv: str | Path, cwd: Path, code: int | None = 0, timeout_s: float = PATIENCE_S, **env: str) -> str:
     """Run a program to its end; its exit code must be `code`. Returns what it printed, stdout then stderr."""
     done = subprocess.run(
         [str(part) for part in argv],
@@ -81,6 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = copy(folder)
     made.build("all")
     made.build("pi", "--tflite-only")
+    made.build("pi", "--pictures")
     run("chown", "-R", f"{UID}:{UID}", "runs", cwd=made.folder)
     yield made
     made.compose("down", "--timeout=30", code=None)
@@ -90,7 +92,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def built(project: Project) -> dict[str, dict[str, Any]]:
     """The records of the images, by tag."""
     records = [json.loads(path.read_bytes()) for path in (project.folder / "runs" / "images").glob("*.json")]
-    assert {record["name"].removeprefix("kit-") for record in records} == set(images.RECIPES)
+    assert {record["name"].removeprefix("kit-") for record in records} == set(build.RECIPES)
     return {record["tag"]: record for record in records}
 
 
@@ -98,7 +100,7 @@ def built(project: Project) -> dict[str, dict[str, Any]]:
 def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePi]:
     """A stand-in for a Raspberry Pi with the Pi image here and nothing there."""
     folder = tmp_path_factory.mktemp("standin")
-    images.build_all("pi", ["linux/arm64"], images.Order(ROOT, folder / "images", registry=False), lambda line: None)
+    build.build_all("pi", ["linux/arm64"], build.Order(ROOT, folder / "images", registry=False), lambda line: None)
     made = FakePi(folder / "pi")
     made.up()
     yield made
@@ -124,4 +126,4 @@ def bench(tmp_path: Path, pi: FakePi, models: Path) -> Iterator[Bench]:
     shutil.copytree(models / "data", tmp_path / "data")
     pi.reset_sys()
     yield Bench(tmp_path, pi)
-    standin.wait_for(lambda: not standin.containers(pi))
+    wait_for(lambda: not standin.containers(pi))

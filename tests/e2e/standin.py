@@ -6,16 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kit.device.fakepi import FakePi
-from tests.conftest import take_ctrl_c
+from kit.testing.fakepi import FakePi
+from tests.conftest import PATIENCE_S, take_ctrl_c
 
 KIT = Path(sys.executable).with_name("kit")
-CELL = "mobilenet_v3_small/s00/int8"
+CELL = "mobilenet_v3_small@1/s00/int8"
 TRIAL = ("--protocol", "trial", "--parity", "0")
 
 
@@ -51,17 +50,10 @@ class Bench:
         return [json.loads(path.read_bytes()) for path in sorted(self.folder.glob("runs/*/*/*/*/bench.*.json"))]
 
 
-def end(process: subprocess.Popen[str], code: int = 0, timeout_s: float = 600) -> str:
+def end(process: subprocess.Popen[str], code: int = 0, timeout_s: float = PATIENCE_S) -> str:
     out, err = process.communicate(timeout=timeout_s)
     assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
     return out + err
-
-
-def wait_for(what: Callable[[], object], patience_s: float = 120) -> None:
-    deadline = time.monotonic() + patience_s
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def containers(pi: FakePi) -> list[str]:

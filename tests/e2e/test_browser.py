@@ -14,10 +14,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.conftest import Kit
+from tests.shown import number
 
 FIGURES = 9
 CELLS = "table[data-table=cells] tbody tr"
+PATIENCE_MS = 300_000  # what is not on the page by then never comes
+expect.set_options(timeout=PATIENCE_MS)
 SERIOUS = ("serious", "critical")
+MILLIMETRE = 96 / 25.4  # in CSS pixels, 96 an inch
+A4_PORTRAIT = (210 * MILLIMETRE, 297 * MILLIMETRE)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +32,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.fail("no Chromium: `apt-get install chromium`, or give its path as KIT_CHROMIUM")
     with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        running = driver.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=PATIENCE_MS)
         yield running
         running.close()
 
@@ -43,6 +48,7 @@ class Visit:
 
     def __init__(self, browser: Browser, report: Path, **options: object) -> None:
         self.context = browser.new_context(**options)  # type: ignore[arg-type]
+        self.context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -58,7 +64,7 @@ class Visit:
     def see_all_figures(self) -> None:
         for figure in self.page.locator("figure").all():
             figure.scroll_into_view_if_needed()
-        expect(self.page.locator("figure[data-alive]")).to_have_count(FIGURES, timeout=60_000)
+        expect(self.page.locator("figure[data-alive]")).to_have_count(FIGURES)
 
 
 @pytest.fixture
@@ -68,13 +74,21 @@ def visit(browser: Browser, report: Path) -> Iterator[Visit]:
     made.context.close()
 
 
+def first_page(pdf: bytes) -> tuple[float, float]:
+    """Width and height of a PDF's first page in CSS pixels."""
+    sizes = re.findall(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    return float(sizes[0][0]) / 0.75, float(sizes[0][1]) / 0.75
+
+
 def column(page: Page, index: int) -> list[str]:
     return [row.locator("th, td").nth(index).inner_text() for row in page.locator(CELLS).all()]
 
 
-def number(text: str) -> float:
-    plain = text.split("\N{NO-BREAK SPACE}", maxsplit=1)[0].split(" ", maxsplit=1)[0]
-    return float(re.sub(r"[.,](?=\d{3}\b)", "", plain).replace(",", "."))
+def opened(page: Page) -> Page:
+    """The page with the long tables unfolded."""
+    for folded in page.locator("details.long").all():
+        folded.locator("summary").click()
+    return page
 
 
 def header(page: Page, index: int) -> Locator:
@@ -100,16 +114,17 @@ def test_the_policy_forbids_foreign_scripts_and_the_network(visit: Visit) -> Non
 
 
 def test_sorting_by_click_and_by_keyboard(visit: Visit) -> None:
-    page, gzip = visit.page, 9
+    page, gzip = opened(visit.page), 10
     assert header(page, gzip).get_attribute("aria-sort") is None
     header(page, gzip).get_by_role("button").click()
     assert header(page, gzip).get_attribute("aria-sort") == "ascending"
-    shown = [number(text) for text in column(page, gzip) if text != "–"]
+    language = page.locator("html").get_attribute("lang") or ""
+    shown = [number(text, language) for text in column(page, gzip) if text != "–"]
     assert len(shown) == 4 and shown == sorted(shown)
     assert all(text == "–" for text in column(page, gzip)[4:])
     header(page, gzip).get_by_role("button").press("Enter")
     assert header(page, gzip).get_attribute("aria-sort") == "descending"
-    assert [number(text) for text in column(page, gzip)[:4]] == shown[::-1]
+    assert [number(text, language) for text in column(page, gzip)[:4]] == shown[::-1]
     header(page, 0).get_by_role("button").press("Space")
     assert header(page, gzip).get_attribute("aria-sort") is None
     groups = [list(names) for _, names in groupby(column(page, 0), lambda name: name.split("/")[0])]
@@ -117,18 +132,53 @@ def test_sorting_by_click_and_by_keyboard(visit: Visit) -> None:
     assert all(names == sorted(names) for names in groups)
 
 
+def test_choosing_a_network_by_its_limits(visit: Visit) -> None:
+    page, rows = visit.page, visit.page.locator("table[data-table=choice] tbody tr:visible")
+    assert rows.count() == 4
+    visit.see_all_figures()
+    sizes = sorted(float(cell.get_attribute("data-value") or "nan") for cell in rows.locator("td:nth-child(4)").all())
+    page.get_by_role("spinbutton").nth(2).fill(str(sizes[1]))
+    small = [cell.get_attribute("data-value") for cell in rows.locator("td:nth-child(4)").all()]
+    assert sorted(float(value or "nan") for value in small) == sizes[:2]
+    assert re.findall(r"\d+", page.locator(".choose output").inner_text()) == [str(len(small)), "4"]
+    command = rows.first.locator("td").last.inner_text()
+    assert command.startswith("kit reproduce --preset smoke mobilenet_v3_small/s")
+    faint = page.locator(
+        "#which-network path[aria-roledescription=point][opacity='0.08'], #which-network path[opacity='0.08']"
+    )
+    expect(faint).to_have_count(3 * (4 - len(small)))
+    page.get_by_role("spinbutton").first.fill("101")
+    assert rows.count() == 0
+    page.locator(".choose button").press("Enter")
+    expect(rows).to_have_count(4)
+    page.locator(".choose input[type=checkbox]").press("Space")
+    assert 0 < rows.count() <= 4 and all(text != "–" for text in rows.locator("td:nth-child(7)").all_inner_texts())
+
+
+def test_a_chosen_cell_shows_what_it_gets_wrong(visit: Visit) -> None:
+    section = visit.page.locator("section.mistakes")
+    before = section.locator(".confusion td").all_inner_texts()
+    heading = section.locator("h3").inner_text()
+    section.locator("select").select_option("mobilenet_v3_small/s60/float32")
+    assert section.locator(".confusion td").all_inner_texts() != before
+    assert section.locator("h3").inner_text() == heading.replace(", 0", ", 60").replace("int8", "float32")
+    expect(section.locator(".shots li")).to_have_count(0)
+    section.locator("select").select_option("mobilenet_v3_small/s00/int8")
+    assert section.locator(".confusion td").all_inner_texts() == before
+
+
 def test_filtering_by_text_and_by_part(visit: Visit) -> None:
-    page, rows = visit.page, visit.page.locator(f"{CELLS}:visible")
+    page, rows = opened(visit.page), visit.page.locator(f"{CELLS}:visible")
     assert rows.count() == 24
     page.locator(".filter input").fill("V3_SMALL/s6")
     assert rows.count() == 2
     page.locator(".filter select[name=precision]").select_option("int8")
     assert column(page, 0)[rows.first.evaluate("row => [...row.parentElement.rows].indexOf(row)")] == (
-        "mobilenet_v3_small/s60/int8"
+        "mobilenet_v3_small@1/s60/int8"
     )
     assert rows.count() == 1
     said = page.locator(".filter output").inner_text()
-    total = page.locator("table.filterable tbody tr").count()
+    total = page.locator("section:has(.filter) table.filterable tbody tr").count()
     assert re.findall(r"\d+", said)[-1] == str(total)
     page.locator(".filter button").click()
     expect(rows).to_have_count(24)
@@ -158,11 +208,11 @@ def test_figures_come_alive_and_show_their_data(visit: Visit) -> None:
 
 def test_a_number_leads_to_its_record(visit: Visit) -> None:
     page = visit.page
-    cell = page.locator("tr[data-cell='mobilenet_v3_small/s60/int8'] td[data-record$='convert.json'] a").first
+    cell = opened(page).locator("tr[data-cell='mobilenet_v3_small@1/s60/int8'] td[data-record$='convert.json'] a").first
     cell.click()
     target = page.locator("tr:target")
     assert target.is_visible()
-    assert "mobilenet_v3_small/s60/int8/convert.json" in target.inner_text()
+    assert "mobilenet_v3_small@1/s60/int8/convert.json" in target.inner_text()
 
 
 def test_a_keyboard_reaches_everything(visit: Visit) -> None:
@@ -202,9 +252,23 @@ def test_print_shows_what_matters(visit: Visit) -> None:
     assert not page.locator("nav").is_visible() and not page.locator(".filter").is_visible()
     assert page.locator("#claim-4-evidence").is_visible()
     assert page.locator(".records tbody tr").first.is_visible()
-    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert page.locator(".outcomes li").first.is_visible() and page.locator("details.long table").first.is_visible()
+    assert first_page(page.pdf(prefer_css_page_size=True)) == pytest.approx(A4_PORTRAIT, abs=1)
     for region in page.locator("main .scroll:has(table[data-table])").all():
         assert region.evaluate("(one) => one.scrollHeight <= one.clientHeight + 1")
+
+
+def test_the_summary_fits_on_the_first_page(visit: Visit) -> None:
+    page = visit.page
+    visit.see_all_figures()
+    margins = (2 * 12 * MILLIMETRE, 2 * 10 * MILLIMETRE)
+    width, height = (int(size - margin) for size, margin in zip(A4_PORTRAIT, margins, strict=True))
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(media="print")
+    top, bottom = (page.locator(one).first.bounding_box() for one in ("header", ".summary"))
+    assert top and bottom
+    assert bottom["y"] + bottom["height"] - top["y"] <= height
+    assert page.locator(".summary .outcomes li").count() == 30 and page.locator(".summary svg").first.is_visible()
 
 
 def test_without_scripts_all_is_there(browser: Browser, report: Path) -> None:

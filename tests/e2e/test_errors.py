@@ -44,12 +44,19 @@ def test_wrong_arguments(project: Project, arguments: tuple[str, ...], wrong: st
 def test_the_agent_says_what_is_wrong(project: Project, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "model.tflite").write_bytes(b"no model")
-    for name, wrong in (("gone.tflite", "is not there"), ("model.tflite", "is no model that this interpreter runs")):
+    (tmp_path / "broken.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
+    (tmp_path / "empty.tflite").write_bytes(b"")
+    unreadable = {
+        "gone.tflite": "is missing or unreadable",
+        "empty.tflite": "is empty: make it or copy it again",
+        "model.tflite": "is not a model in TFLite's format",
+        "broken.tflite": "is not a model that this interpreter can run",
+    }
+    for name, wrong in unreadable.items():
         for interpreter in ("litert", "tflite"):
             said = run("docker", "run", "--rm", "--platform=linux/arm64", f"--volume={tmp_path}:/work:ro", "kit-pi:arm64",
                        "measure", name, f"--interpreter={interpreter}", cwd=tmp_path, code=1)  # fmt: skip
             assert wrong in one_line(said)
-    said = run(
-        "docker", "run", "--rm", "--platform=linux/arm64", "kit-pi:arm64-tflite", "measure", "x", cwd=tmp_path, code=1
-    )
+    said = run("docker", "run", "--rm", "--platform=linux/arm64", f"--volume={tmp_path}:/work:ro", "kit-pi:arm64-tflite",
+               "measure", "broken.tflite", cwd=tmp_path, code=1)  # fmt: skip
     assert "ai-edge-litert does not load here" in one_line(said)

@@ -21,4 +21,7 @@ def test_up_doctor_and_down(tmp_path: Path) -> None:
 def test_a_host_that_is_gone_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host pi.local\n  HostName 127.0.0.1\n  Port 1\n")
     said = run(KIT, "ship", "--host", "pi.local", "--ssh-config", "config", cwd=tmp_path, code=1)
-    assert said == "error: pi.local: nothing listens there: enable SSH on it (raspi-config), and check --port\n"
+    assert (
+        said
+        == "error: pi.local: nothing listens there: enable SSH on it (sudo raspi-config nonint do_ssh 0), and check --port\n"
+    )

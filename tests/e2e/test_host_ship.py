@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kit.device.fakepi import FakePi
+from kit.testing.fakepi import FakePi
+from tests.conftest import wait_for
 from tests.e2e.conftest import run
-from tests.e2e.standin import CELL, Bench, containers, end, replaced, wait_for
+from tests.e2e.standin import CELL, Bench, containers, end, replaced
 
 pytestmark = pytest.mark.usefixtures("empty")
 
@@ -65,7 +66,7 @@ def test_only_what_is_missing_travels_and_nothing_stays(bench: Bench, pi: FakePi
     assert not files(pi) and not containers(pi) and not pi.enter("docker", "images", "--quiet").stdout
 
 
-def test_a_cut_link_goes_on_where_it_was(bench: Bench, pi: FakePi) -> None:
+def test_a_cut_link_resumes_where_it_was(bench: Bench, pi: FakePi) -> None:
     pi.enter("true")
     run("tc", "qdisc", "add", "dev", pi.state().network, "root", "tbf", "rate", "40mbit", "burst", "64kb", "latency", "50ms",
         cwd=bench.folder)  # fmt: skip
@@ -74,7 +75,7 @@ def test_a_cut_link_goes_on_where_it_was(bench: Bench, pi: FakePi) -> None:
         wait_for(lambda: any(path.stat().st_size > 3_000_000 for path in files(pi)))
         pi.cut()
         said = end(process, 1)
-        assert said.splitlines()[-1].startswith("error: pi.local: ") and "the same command goes on" in said
+        assert said.splitlines()[-1].startswith("error: pi.local: ") and "the same command resumes" in said
         assert "Traceback" not in said
     finally:
         pi.cut(False)
@@ -112,3 +113,16 @@ def test_what_is_wrong_here_is_one_line(bench: Bench) -> None:
     assert "no file at gone.tflite" in bench.error("ship", "gone.tflite")
     assert "unknown protocol 'rigourous': did you mean rigorous?" in bench.error("bench", "hosts", "--protocol", "rigourous")
     assert "hosts is not" not in bench.error("bench", "hosts", CELL + "x")
+
+
+def test_containerd_s_image_store(bench: Bench, pi: FakePi) -> None:
+    """The one of Docker 29's fresh installations: an image's ID there is another than here."""
+    pi.kill_engine()
+    pi.start_engine(containerd=True)
+    try:
+        assert "whole of the image sent" in bench("ship")
+        assert "nothing of the image sent" in bench("ship")
+        assert "nothing of the kit is left" in bench("ship", "--remove")
+    finally:
+        pi.kill_engine()
+        pi.start_engine()

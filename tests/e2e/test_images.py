@@ -1,7 +1,9 @@
 """The images: small, the same twice, without root, without what the build needed, and described."""
 
 import json
+import struct
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,10 @@ def sent_bytes(tag: str) -> int:
     return len(packed.stdout)
 
 
-@pytest.mark.parametrize(("tag", "limit"), [("kit-pi:arm64-tflite", 30_000_000), ("kit-pi:arm64", 60_000_000)])
+@pytest.mark.parametrize(
+    ("tag", "limit"),
+    [("kit-pi:arm64-tflite", 30_000_000), ("kit-pi:arm64-pictures", 40_000_000), ("kit-pi:arm64", 60_000_000)],
+)
 def test_the_pi_image_is_small_to_send(built: Records, tag: str, limit: int) -> None:
     size = sent_bytes(tag)
     print(f"{tag}: {size:,} bytes")
@@ -48,7 +53,7 @@ def test_a_new_image_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     other = copy(tmp_path)
     before = listed()
     old = inspected("kit-pi:arm64", "{{.Id}}")
-    agent = tmp_path / "kit" / "device" / "agent" / "agent.py"
+    agent = tmp_path / "kit" / "bench" / "worker" / "agent.py"
     source = agent.read_text()
     agent.write_text(source + "# changed\n")
     new = other.build("pi")[0]["id"]
@@ -64,6 +69,8 @@ def test_a_new_image_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
 
 def test_the_pi_image_holds_an_agent_and_nothing_else(built: Records, tmp_path: Path) -> None:
     sbom = built["kit-pi:arm64"]["sbom"]
+    assert sbom["licences"]["python"]["numpy"] and "GPL" in sbom["licences"]["debian"]["libc6"]
+    assert all(record["sbom"]["licences"]["python"].keys() == record["sbom"]["python"].keys() for record in built.values())
     assert sbom["python"] == {"ai-edge-litert": "2.3.0", "numpy": "1.26.4", "tflite-runtime": "2.14.0"}
     assert sbom["debian"]["python3.11-minimal"].startswith("3.11.")
     assert "ai-edge-litert" not in built["kit-pi:arm64-tflite"]["sbom"]["python"]
@@ -100,7 +107,29 @@ def test_doctor_and_a_stale_image(project: Project, built: Records, tmp_path: Pa
     for what in ("Docker engine", "Docker Buildx", "Docker Compose", "arm64 programs", "image train", "image pi"):
         assert checks[what]["ok"], checks[what]
     changed = copy(tmp_path)
-    agent = tmp_path / "kit" / "device" / "agent" / "agent.py"
+    agent = tmp_path / "kit" / "bench" / "worker" / "agent.py"
     agent.write_text(agent.read_text() + "\n")
     stale = found(changed)["image pi"]
     assert not stale["ok"] and "stale" in stale["found"] and stale["remedy"] == "kit build pi"
+
+
+def alignments(program: bytes) -> set[int]:
+    """Of a 64-bit ELF file's loadable segments."""
+    offset, (size, count) = int.from_bytes(program[32:40], "little"), struct.unpack_from("<HH", program, 54)
+    headers = [struct.unpack_from("<IIQQQQQQ", program, offset + index * size) for index in range(count)]
+    return {header[7] for header in headers if header[0] == 1}
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("tag", ["kit-pi:arm64", "kit-pi:arm64-pictures"])
+def test_a_kernel_with_pages_of_16_kb_can_load_the_pi_image(tag: str, tmp_path: Path) -> None:
+    container = run("docker", "create", "--platform=linux/arm64", tag, cwd=tmp_path).strip()
+    try:
+        run("docker", "export", f"--output={tmp_path / 'image.tar'}", container, cwd=tmp_path)
+    finally:
+        run("docker", "rm", container, cwd=tmp_path)
+    with tarfile.open(tmp_path / "image.tar") as tar:
+        files = {member.name: tar.extractfile(member) for member in tar if member.isfile()}
+        programs = {name: content for name, file in files.items() if file and (content := file.read())[:4] == b"\x7fELF"}
+    assert len(programs) > 30
+    assert {name: found for name, content in programs.items() if min(found := alignments(content)) < 16_384} == {}

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
+
+
+def markdown(folder: Path) -> str:
+    """The Markdown page in `folder`, and the files beside it that it names."""
+    text = (folder / "report.md").read_text()
+    beside = sorted(folder.glob("details/*.md"))
+    assert all(f"](details/{path.name})" in text for path in beside)
+    return "\n".join([text, *(path.read_text() for path in beside)])
 
 
 class Page(HTMLParser):

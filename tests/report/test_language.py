@@ -10,20 +10,24 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+import kit.analysis
+import kit.cli
 import kit.report
+from kit.analysis.verdicts import Message
 from kit.errors import KitError
 from kit.report.language import language
-from kit.report.verdict import Message
 from tests.conftest import Kit
 
 REPORT = Path(kit.report.__file__).parent
+ROOMS = (REPORT, Path(kit.analysis.__file__).parent, Path(kit.cli.__file__).parent)
 CATALOGUE = REPORT / "locales" / "de.po"
 
 
 def used() -> set[str]:
     """The texts in the modules and templates, as Babel finds them."""
     methods = [("**.py", "python"), ("templates/**.j2", "jinja2")]
-    found = extract_from_dir(REPORT, methods, {"templates/**.j2": {"silent": "false"}}, {"tr": None, "Message": None})
+    options, keywords = {"templates/**.j2": {"silent": "false"}}, {"tr": None, "Message": None}
+    found = [text for room in ROOMS for text in extract_from_dir(room, methods, options, keywords)]
     return {message for _, _, message, _, _ in found if isinstance(message, str)}
 
 

@@ -1,27 +1,48 @@
-"""The committed reference run: it holds, and its report is what the kit makes of it."""
+"""The committed runs: they hold, and their reports are what the kit makes of them."""
 
+import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Kit
 
-REFERENCE = Path(__file__).parents[2] / "reports" / "reference"
+REPORTS = Path(__file__).parents[2] / "reports"
+REFERENCE = REPORTS / "reference"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_its_records_hold_and_give_the_committed_report(kit: Kit) -> None:
-    committed = contents(REFERENCE)
-    for name in ("report.md", "report.html", "results.json", "results.csv", "figures/top1-by-sparsity.svg"):
+@pytest.mark.parametrize("run", ["reference", "paper"])
+def test_its_records_hold_and_give_the_committed_report(kit: Kit, run: str) -> None:
+    committed = contents(REPORTS / run)
+    for name in (
+        "report.md",
+        "report.html",
+        "results.json",
+        "results.csv",
+        "figures/top1-by-sparsity.svg",
+        "details/cells.md",
+    ):
         assert name in committed
-    shutil.copytree(REFERENCE, kit.folder / "reports" / "reference")
-    assert "records hold" in kit("verify", "reports/reference")
-    for path in (kit.folder / "reports" / "reference").glob("re[ps]*"):
+    assert len(committed["report.md"]) <= 60_000
+    shutil.copytree(REPORTS / run, kit.folder / "reports" / run)
+    assert "records hold" in kit("verify", f"reports/{run}")
+    for path in (kit.folder / "reports" / run).glob("re[ps]*"):
         path.unlink()
-    shutil.rmtree(kit.folder / "reports" / "reference" / "figures")
-    kit("report", "reports/reference")
-    made = contents(kit.folder / "reports" / "reference")
+    for name in ("figures", "details"):
+        shutil.rmtree(kit.folder / "reports" / run / name)
+    kit("report", f"reports/{run}")
+    made = contents(kit.folder / "reports" / run)
     assert made.keys() == committed.keys()
     assert [name for name in committed if made[name] != committed[name]] == []
+
+
+def test_every_number_of_a_run_of_an_older_version_leads_to_its_record() -> None:
+    """Its folders don't name a seed."""
+    paths = set(re.findall(r'data-record="([^"]*)"', (REFERENCE / "report.html").read_text()))
+    assert len(paths) > 200
+    assert not [path for path in paths if path and not (REFERENCE / path).is_file()]

@@ -54,7 +54,7 @@ function sort(header) {
 }
 
 function setUpSorting() {
-  for (const header of document.querySelectorAll("table.sortable thead th")) {
+  for (const header of document.querySelectorAll("table.sortable thead tr:last-child th")) {
     const button = document.createElement("button");
     button.type = "button";
     button.append(...header.childNodes);
@@ -63,13 +63,18 @@ function setUpSorting() {
   }
 }
 
+// A cell is found by its name with the seed (`mobilenet_v2@1/s60`) and without it.
+function matches(content, text) {
+  return content.includes(text) || content.replace(/@\d+/g, "").includes(text);
+}
+
 function filterOne(form, rows) {
   const wanted = new FormData(form);
   const text = wanted.get("text").trim().toLowerCase();
   let shown = 0;
   for (const row of rows) {
     const fits = ["architecture", "sparsity", "precision"].every((name) => !wanted.get(name) || !row.dataset[name] || row.dataset[name] === wanted.get(name));
-    row.hidden = !(fits && row.textContent.toLowerCase().includes(text));
+    row.hidden = !(fits && matches(row.textContent.toLowerCase(), text));
     shown += !row.hidden;
   }
   form.querySelector("output").textContent = form.dataset.count.replace("%s", shown).replace("%s", rows.length);
@@ -88,12 +93,65 @@ function setUpFilter(form) {
   form.hidden = false;
 }
 
+// Limits that a reader sets: which cells keep them, in the table and in the picture.
+function choose(form, rows, limits) {
+  const fits = (row) => limits.every((input) => {
+    const cell = row.cells[input.dataset.column];
+    if (input.type === "checkbox") return !input.checked || !isMissing(cell);
+    if (input.value === "") return true;
+    const value = Number(cell.dataset.value ?? NaN);
+    return "least" in input.dataset ? value >= Number(input.value) : value <= Number(input.value);
+  });
+  const hits = rows.filter((row) => (row.hidden = !fits(row)) === false);
+  form.querySelector("output").textContent = form.dataset.count.replace("%s", hits.length).replace("%s", rows.length);
+  const figure = document.getElementById(form.dataset.figure);
+  figure.hits = hits.length === rows.length ? null : hits.map((row) => row.dataset.cell);
+  showHits(figure);
+}
+
+function showHits(figure) {
+  if (figure.view && figure.hits !== undefined) figure.view.signal("hits", figure.hits).runAsync();
+}
+
+function setUpChoice(form) {
+  const rows = [...form.closest("section").querySelectorAll("table[data-table=choice] tbody tr")];
+  const limits = [...form.querySelectorAll("input[data-column]")];
+  form.addEventListener("input", () => choose(form, rows, limits));
+  form.addEventListener("reset", () => setTimeout(() => choose(form, rows, limits)));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = false;
+}
+
+// Confusion matrix and flipping images of the cell that a reader picks.
+function setUpMistakes(section) {
+  const cells = JSON.parse(section.querySelector("script.cells").textContent);
+  const form = section.querySelector("form.look");
+  const [heading, said, shots] = ["h3", ".said", ".shots"].map((name) => section.querySelector(name));
+  const values = [...section.querySelectorAll(".confusion tbody td")];
+  let shown = cells[0];
+  form.addEventListener("input", () => {
+    const next = cells.find((one) => one.cell === new FormData(form).get("cell"));
+    heading.textContent = heading.textContent.replace(shown.title, next.title);
+    said.textContent = next.said;
+    next.confusion.flat().forEach((text, index) => { values[index].textContent = text; });
+    shots.replaceChildren(...next.shots.map(({ text, picture }) => {
+      const item = document.createElement("li");
+      if (picture) item.append(Object.assign(new Image(64, 64), { src: picture, alt: "" }));
+      item.append(text);
+      return item;
+    }));
+    shown = next;
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = false;
+}
+
 async function enliven(figure) {
   const picture = figure.querySelector(".picture");
   const specification = JSON.parse(figure.querySelector(".specification").textContent);
   const stage = document.createElement("div");
   const formatLocale = JSON.parse(document.getElementById("numbers").textContent);
-  await window.vegaEmbed(stage, specification, {
+  const { view } = await window.vegaEmbed(stage, specification, {
     ast: true, // the page's policy forbids to make code from text
     actions: false,
     defaultStyle: false,
@@ -103,6 +161,8 @@ async function enliven(figure) {
   });
   picture.replaceChildren(...stage.children);
   figure.dataset.alive = "";
+  figure.view = view;
+  showHits(figure);
 }
 
 function setUpFigures() {
@@ -128,6 +188,8 @@ document.addEventListener("DOMContentLoaded", () => {
   setUpTheme();
   setUpSorting();
   document.querySelectorAll("form.filter").forEach(setUpFilter);
+  document.querySelectorAll("form.choose").forEach(setUpChoice);
+  document.querySelectorAll("section.mistakes").forEach(setUpMistakes);
   setUpFigures();
   openTarget();
   addEventListener("hashchange", openTarget);

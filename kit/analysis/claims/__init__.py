@@ -1,0 +1,1 @@
+"""The study's claims: one decider each, and the limits that they apply."""

@@ -1,0 +1,123 @@
+"""Figures over trainings that differ in nothing but the seed: each one's value, their mean, and Student's intervals."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+from scipy import stats
+
+from kit.analysis.digits import estimated
+from kit.analysis.schema import Row
+from kit.analysis.verdicts import CONFIDENCE
+from kit.study.grid import Point, named
+from kit.study.preset import Preset
+
+METRICS = ("top1", "top3", "loss", "train_top1", "size_bytes", "gzip_bytes", "latency_us", "memory_bytes")
+_MEASURED = ("latency_us", "memory_bytes")  # of these, only what was measured in the same way is averaged
+_Kind = TypeVar("_Kind")
+
+
+class OverSeeds(Struct, frozen=True):
+    """One metric of one cell over n trainings; `cell` is named without a seed.
+
+    `values` has one value a training, in the order of `seeds` and of `runs`, in the metric's own unit (a column of `Row`).
+    `deviation` is that of a sample (n - 1), `low` to `high` the 95 % interval of the mean by Student's t. One training has
+    none of the three.
+    """
+
+    runs: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cell: str
+    metric: str
+    n: int
+    values: tuple[float, ...]
+    mean: float
+    deviation: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def point(self) -> Point:
+        return named(self.cell).point
+
+
+def alike(runs: Sequence[_Kind], preset_of: Callable[[_Kind], Preset]) -> list[list[_Kind]]:
+    """The runs, each of one seed, in groups that differ in nothing but the seed. A run and its bundle are one training:
+    the first counts."""
+    groups: dict[Hashable, dict[tuple[int, ...], _Kind]] = {}
+    for run in runs:
+        preset = preset_of(run)
+        groups.setdefault(_but_for_the_seed(preset), {}).setdefault(preset.seeds, run)
+    return [list(group.values()) for group in groups.values()]
+
+
+def _but_for_the_seed(preset: Preset) -> bytes:
+    """What two runs must share to differ only in the seed. A preset's name and grid decide no number."""
+    same = msgspec.structs.replace(preset, seeds=(), name="", architectures=(), extra_architectures=(), precisions=())
+    return msgspec.json.encode(msgspec.structs.replace(same, sparsities=()))
+
+
+def over_seeds(runs: Sequence[Sequence[Row]], metrics: Sequence[str] = METRICS) -> Iterator[OverSeeds]:
+    """The metrics of each cell over the runs of one group, each given by its rows. Values that are missing count nothing."""
+    by_point: dict[str, list[Row]] = {}
+    for row in chain.from_iterable(runs):
+        by_point.setdefault(named(row.cell).point.name, []).append(row)
+    for point, rows in by_point.items():
+        for metric in metrics:
+            chosen = _measured_alike(rows) if metric in _MEASURED else rows
+            chosen = [row for row in chosen if getattr(row, metric) is not None]
+            if chosen:
+                yield _over(point, metric, chosen)
+
+
+def _over(point: str, metric: str, rows: Sequence[Row]) -> OverSeeds:
+    values = tuple(float(getattr(row, metric)) for row in rows)
+    ends = mean_interval(values) or (None, None)
+    return OverSeeds(
+        runs=tuple(row.run for row in rows),
+        seeds=tuple(row.seed for row in rows),
+        cell=point,
+        metric=metric,
+        n=len(values),
+        values=values,
+        mean=statistics.fmean(values),
+        deviation=statistics.stdev(values) if len(values) > 1 else None,
+        low=ends[0],
+        high=ends[1],
+    )
+
+
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """Student's interval of the mean of n values; None for fewer than two."""
+    return _interval(values, 1 / len(values) if values else 0.0, confidence)
+
+
+def next_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """The interval in which one more value of the same kind is expected: Student's prediction interval
+    (G. J. Hahn, Journal of Quality Technology 1, 1969); None for fewer than two."""
+    return _interval(values, 1 + 1 / len(values) if values else 0.0, confidence)
+
+
+def _interval(values: Sequence[float], factor: float, confidence: float) -> tuple[float, float] | None:
+    n = len(values)
+    if n < 2:
+        return None
+    half = stats.t.isf((1 - confidence) / 2, n - 1) * statistics.stdev(values) * math.sqrt(factor)
+    middle = statistics.fmean(values)
+    return estimated(middle - half), estimated(middle + half)
+
+
+def _measured_alike(rows: Sequence[Row]) -> list[Row]:
+    """Those rows whose times were measured as the first's were, and validly."""
+    valid = [row for row in rows if row.validity not in (None, "invalid")]
+    return [row for row in valid if _measured_how(row) == _measured_how(valid[0])]
+
+
+def _measured_how(row: Row) -> tuple[str | int | None, ...]:
+    return row.origin, row.device, row.interpreter, row.delegate, row.threads, row.protocol

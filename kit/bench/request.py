@@ -1,0 +1,185 @@
+"""What to measure and how, and the records that result."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from kit import store
+from kit.bench.measure import BenchSeries
+from kit.bench.transport import Transport
+from kit.bench.values import BenchValues
+from kit.datasets import prepare
+from kit.errors import KitError
+from kit.runs import bundle, environment
+from kit.runs.artifacts import MODEL, PREDICTIONS
+from kit.runs.record import FORMAT, Record, encode_record, fingerprint_of, plain, read_record
+from kit.runs.run import Run
+from kit.runs.stage import State
+from kit.study import protocols
+from kit.study.grid import Cell
+from kit.study.protocols import Protocol
+
+STAGE = "bench"
+VERSION = 3
+
+
+@dataclass(frozen=True)
+class Target:
+    """A .tflite file to measure; one of a run has its cell."""
+
+    name: str
+    path: Path
+    cell: Cell | None = None
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What to measure, and how: each interpreter with each delegate and number of threads is a series of its own.
+
+    Without a `run` nothing is recorded: the files were given by name. Waits at most `cooling_s` for a hot device to cool.
+    `clock_mhz` is what a host's clock is pinned to meanwhile; 0: as it is. `shapes` are sizes of inputs that a file leaves
+    open, as they were typed: `1,224,224,3` or `NAME=1,224,224,3`.
+    """
+
+    targets: Sequence[Target]
+    protocol: Protocol
+    folder: Path
+    interpreters: tuple[str, ...] = ("litert",)
+    delegates: tuple[str, ...] = ()
+    threads: tuple[int, ...] = (1,)
+    run: Run | None = None
+    data: Path = Path("data")
+    parity_images: int = 0
+    cooling_s: float = 120.0
+    clock_mhz: int = 0
+    shapes: tuple[str, ...] = ()
+
+    def series(self) -> list[BenchSeries]:
+        """Every way in which each target is measured; without delegates named, those of the protocol."""
+        each = itertools.product(self.interpreters, self.delegates or self.protocol.delegates, self.threads)
+        return [BenchSeries(self.protocol, *one, self.clock_mhz, self.shapes) for one in dict.fromkeys(each)]
+
+
+def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
+    """The cells that have a .tflite file. Raises KitError if none has."""
+    found = [Target(cell.name, run.path(cell, MODEL), cell) for cell in cells if run.path(cell, MODEL).is_file()]
+    if not found:
+        packed = bool(bundle.left_out(run))
+        remedy = "`kit bench` with only its name measures those that it has" if packed else f"kit compress {run.folder}"
+        raise KitError(f"{run.folder} has no .tflite files of these cells", remedy)
+    return found
+
+
+def of_preset(run: Run, cells: Iterable[Cell]) -> BenchRequest:
+    """What `kit reproduce` measures: the cells that are converted, on this machine, by the preset's protocol."""
+    found = [Target(cell.name, run.path(cell, MODEL), cell) for cell in cells]
+    return BenchRequest(found, protocols.get(run.preset.bench.protocol), run.folder, run=run)
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """The records of a request on one device: their settings, inputs, fingerprints and files."""
+
+    request: BenchRequest
+    transport: Transport
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def digest(self, target: Target) -> str:
+        """SHA-256 of the target's file, also where a bundle has it packed; empty if there is none."""
+        if target.name not in self.digests:
+            run = self.request.run
+            try:
+                known = bundle.digest(run, run.relative(target.path)) if run and target.cell else store.sha256(target.path)
+            except OSError as error:
+                raise KitError(f"{target.path} cannot be read ({error.strerror})", "make it readable") from error
+            self.digests[target.name] = known or ""
+        return self.digests[target.name]
+
+    def fresh(self, series: BenchSeries, target: Target) -> BenchValues | None:
+        """The recorded values, if they are of exactly what would be measured now, and valid."""
+        path = self.path(series, target)
+        if path is None or not path.is_file() or not self.digest(target):
+            return None
+        try:
+            record = read_record(path)
+            values = msgspec.convert(record.values, BenchValues)
+        except (KitError, msgspec.ValidationError):
+            return None  # damaged: measure again
+        if record.fingerprint != self.fingerprint(series, target):
+            return None
+        return None if values.validity == "invalid" else values  # the device may be cooler by now
+
+    def write(self, series: BenchSeries, target: Target, values: BenchValues, began: float) -> None:
+        """Keep the values as a record, if the target is a run's; `began` is when its series did, by `time.time`."""
+        path, run = self.path(series, target), self.request.run
+        if path is None or run is None or target.cell is None:
+            return
+        record = Record(
+            format=FORMAT,
+            stage=STAGE,
+            cell=target.cell.name,
+            version=VERSION,
+            settings=plain(series.settings(self.transport.key, self.request.parity_images)),
+            inputs=self._inputs(target),
+            outputs={},
+            values=plain(values),
+            environment=environment.environment(run.folder.parent),
+            started=datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds"),
+            duration_s=max(0.0, round(time.time() - began, 3)),
+            fingerprint=self.fingerprint(series, target),
+        )
+        store.write(path, encode_record(record))
+
+    def fingerprint(self, series: BenchSeries, target: Target) -> str:
+        settings = plain(series.settings(self.transport.key, self.request.parity_images))
+        return fingerprint_of(STAGE, VERSION, settings, self._inputs(target))
+
+    def _inputs(self, target: Target) -> dict[str, str]:
+        run = self.request.run
+        if run is None or target.cell is None:
+            return {target.name: self.digest(target)}
+        inputs = {run.relative(target.path): self.digest(target)}
+        predictions = run.path(target.cell, PREDICTIONS)
+        if self.request.parity_images and predictions.is_file():
+            inputs[run.relative(predictions)] = store.sha256(predictions)
+            inputs |= prepare.digests(run.preset.data)
+        return inputs
+
+    def path(self, series: BenchSeries, target: Target) -> Path | None:
+        """The path of the record: next to the model, with the device and the series in its name."""
+        run = self.request.run
+        return run.path(target.cell, f"{STAGE}.{self._key(series)}.json") if run and target.cell else None
+
+    def journal_path(self, series: BenchSeries) -> Path:
+        return self.request.folder / ".bench" / f"{self._key(series)}.jsonl"
+
+    def journal_fingerprint(self, series: BenchSeries) -> str:
+        """Journal entries are reused only if they were measured in the same way."""
+        settings = plain(series.settings(self.transport.key, self.request.parity_images))
+        return fingerprint_of("journal", VERSION, settings, {})
+
+    def _key(self, series: BenchSeries) -> str:
+        return f"{self.transport.key}-{series.name}"
+
+
+def state(run: Run, cell: Cell, transport: Transport) -> State:
+    """Whether all that `kit reproduce` would measure of a cell is recorded; `older`: by an earlier kit, of the same file."""
+    request = of_preset(run, [cell])
+    recorder = Recorder(request, transport)
+    try:
+        if all(recorder.fresh(series, target) for series in request.series() for target in request.targets):
+            return State.fresh
+        found = [read_record(path) for path in run.bench_paths(cell)]
+    except (KitError, msgspec.ValidationError):
+        return State.missing
+    digest = recorder.digest(request.targets[0])
+    if any(record.version < VERSION and digest in record.inputs.values() for record in found):
+        return State.older
+    return State.stale if any(transport.key in path.name for path in run.bench_paths(cell)) else State.missing

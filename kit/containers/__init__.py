@@ -1,0 +1,1 @@
+"""The kit's images: built, described, packed for a host."""

@@ -1,1 +1,0 @@
-"""The measured side. It sees nothing of the kit, so that it can be copied anywhere."""

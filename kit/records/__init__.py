@@ -1,1 +1,0 @@
-"""What is kept of each stage, and how it is kept: records, hashes, atomic writes, provenance, statistics."""

@@ -1,0 +1,1 @@
+"""Tables as data: defined once, rendered as Markdown, as HTML and on the terminal."""

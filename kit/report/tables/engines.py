@@ -1,0 +1,46 @@
+"""The table of what the engine changes: int8 predictions with XNNPACK and without any delegate, as the study had it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kit.analysis import descriptive
+from kit.analysis.results import Result
+from kit.report.language import Language
+from kit.report.tables.table import Table, TableRow, Value, marked, number
+
+
+def without_delegate(results: list[Result], language: Language) -> Table:
+    """For each int8 cell the test images that are predicted otherwise by the interpreter's built-in kernels."""
+    tr = language.tr
+    headers = [
+        tr("cell"), tr("predicted otherwise"), tr("share"), tr("top-1"), tr("top-1, no delegate"), tr("change, points"),
+        tr("tied images"), tr("tied images, no delegate"),
+    ]  # fmt: skip
+    note = tr(
+        "Evaluation runs on LiteRT with XNNPACK; the study had TensorFlow Lite's built-in kernels, which round int8 "
+        "otherwise. All test images through both; exact for these images. Ties are shared evenly, and a tie broken the "
+        "other way is no difference."
+    )
+    rows = [row for r in results if (row := _row(r, language))]
+    return Table("engines", tr("What the engine changes in int8 predictions"), note, headers, rows, is_long=True)
+
+
+def _row(r: Result, language: Language) -> TableRow | None:
+    found = r.engine.without_delegate if r.engine else None
+    if found is None or r.test is None or r.test.tied is None:
+        return None
+    write, plain = partial(number, language), descriptive.accuracy(found.test)
+    return TableRow(
+        [
+            Value(marked(r, language)),
+            write(found.differing, ",d", r.records.predictions),
+            write(found.differing / plain.n, ".2%", r.records.predictions),
+            write(r.test.top1, ".4f", r.records.predictions),
+            write(plain.top1, ".4f", r.records.predictions),
+            write(100 * (plain.top1 - r.test.top1), "+.2f", r.records.predictions),
+            write(r.test.tied, ".2%", r.records.predictions),
+            write(plain.tied, ".2%", r.records.predictions),
+        ],
+        r.cell,
+    )

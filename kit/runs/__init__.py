@@ -1,0 +1,1 @@
+"""What a run stores and how: records, bundles, and where each number comes from."""

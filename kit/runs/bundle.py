@@ -1,0 +1,111 @@
+"""A bundle of a run, small enough to publish: all records and predictions, some models, and a list of what it leaves out.
+
+A bundle is itself a run: it can be reported on, verified and inspected like the original. Its files are packed.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from kit import store
+from kit.errors import KitError
+from kit.runs.artifacts import PRESET
+from kit.runs.looks import LOOKS
+from kit.runs.record import read_record
+from kit.runs.run import Run
+
+LEFT_OUT = "left-out.json"  # the paths of the run's files that are missing from the bundle, with their SHA-256
+
+
+def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
+    """Write a bundle of `run` into `folder` and return its files. `wanted` tells from an output's path whether to keep it.
+
+    Raises KitError if `run` has no records, or if a file that its records name is missing or does not match.
+    """
+    paths = run.record_paths()
+    if not paths:
+        raise KitError(f"{run.folder} has no records", f"make some with `{run.command}`")
+    if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
+        raise KitError(f"{folder} is a run, and a bundle would overwrite it", "name another folder")
+    if folder.exists() and not (folder / LEFT_OUT).is_file() and any(folder.iterdir()):
+        raise KitError(f"{folder} is neither empty nor a bundle", "choose a new folder: a bundle needs one of its own")
+    files = {name: (run.folder / name).read_bytes() for name in _described_by(run, paths)}
+    absent: dict[str, str] = {}
+    for path in paths:
+        for name, sha256 in read_record(path).outputs.items():
+            if wanted(name):
+                files[name + store.PACKED] = gzip.compress(_whole(run, name, sha256), compresslevel=9, mtime=0)
+            else:
+                absent[name] = sha256
+    files[LEFT_OUT] = msgspec.json.format(msgspec.json.encode(absent, order="sorted"), indent=1) + b"\n"
+    old = Run(folder, run.preset)
+    for path in [*old.record_paths(), *folder.rglob(f"*{store.PACKED}")]:
+        if old.relative(path) not in files:
+            path.unlink()  # of an earlier bundle
+    for name, content in files.items():
+        store.write(folder / name, content)
+    return [folder / name for name in files]
+
+
+def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
+    """The bundle `run` in `folder`, with the packed files whose path is wanted unpacked; a damaged one raises KitError.
+
+    Bench records are not copied: they are from other machines. Also raises KitError if `folder` is another run.
+    """
+    if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
+        raise KitError(f"{folder} is a run already", "name it, or move it away: the bundle's models are unpacked there")
+    packed = sorted(run.folder.rglob(f"*{store.PACKED}"))
+    for path in [run.folder / "preset.json", run.folder / LEFT_OUT, *run.record_paths(), *packed]:
+        name = run.relative(path)
+        if wanted(name.removesuffix(store.PACKED)):
+            name = name.removesuffix(store.PACKED)
+        content, target = store.read(run.folder / name), folder / name
+        if content is None or path.name.startswith("bench"):
+            continue
+        if not target.is_file() or target.read_bytes() != content:
+            store.write(target, content)
+    return Run(folder, run.preset)
+
+
+def unpacked_place(run: Run, folder: Path) -> Path:
+    """Where a bundle is unpacked: `folder`, or one beside it if there is another bundle of the same name in that."""
+    own = [(run.folder / name).read_bytes() for name in (PRESET, LEFT_OUT) if (run.folder / name).is_file()]
+    there = [(folder / name).read_bytes() for name in (PRESET, LEFT_OUT) if (folder / name).is_file()]
+    if not there or there == own or not (folder / LEFT_OUT).is_file():
+        return folder
+    return folder.with_name(f"{folder.name}-{store.digest(b''.join(own))[:8]}")
+
+
+def left_out(run: Run) -> dict[str, str]:
+    """What a bundle does not contain, by path; empty for a whole run."""
+    path = run.folder / LEFT_OUT
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.is_file() else {}
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise KitError(f"{path} is damaged ({error})", "get the bundle again, or recreate it with `kit publish`") from error
+
+
+def digest(run: Run, name: str) -> str | None:
+    """SHA-256 of one of the run's files, packed or not; of files that a bundle leaves out, from its list; else None."""
+    path = run.folder / name
+    if path.is_file():
+        return store.sha256(path)
+    content = store.read(path)
+    return left_out(run).get(name) if content is None else store.digest(content)
+
+
+def _described_by(run: Run, paths: list[Path]) -> list[str]:
+    images = sorted((run.folder / "images").glob("*.json"))
+    plan = [path for path in [run.folder / LOOKS] if path.is_file()]
+    return [run.relative(path) for path in (run.folder / PRESET, *plan, *paths, *images)]
+
+
+def _whole(run: Run, name: str, sha256: str) -> bytes:
+    content = store.read(run.folder / name)
+    if content is None or store.digest(content) != sha256:
+        raise KitError(f"{run.folder / name} does not match its record", f"`{run.command}` makes it again")
+    return content

@@ -1,0 +1,67 @@
+"""Where a number comes from: the machine and the versions of everything involved."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from kit import __version__
+from kit.containers import image
+
+PACKAGES = (
+    "tensorflow",
+    "tf-keras",
+    "tensorflow-model-optimization",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "numpy",
+    "scikit-learn",
+)
+
+_FEATURES = ("sse4_", "avx", "fma", "amx", "f16c", "asimd", "sve", "i8mm", "bf16")
+
+
+@cache
+def environment(runs: Path) -> dict[str, object]:
+    """The machine and the packages, as recorded with every stage. No host name, no user name, no path. In the
+    folder `runs` has the records of images."""
+    return {
+        "kit": __version__,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES if _version(name)},
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "processor": processor(),
+        "processor_features": processor_features(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "image": image.identity(runs),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _cpuinfo(*names: str) -> str:
+    """The first line of the system's description of the processor that begins with one of `names`; "" without one."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(names)), "")
+
+
+def processor() -> str:
+    """The name of this machine's processor."""
+    return _cpuinfo("model name", "Model") or platform.processor() or "unknown"
+
+
+def processor_features() -> list[str]:
+    """The vector and matrix instructions by which TensorFlow and the interpreters choose their kernels, sorted."""
+    flags = _cpuinfo("flags", "Features").split()
+    return sorted(flag for flag in flags if flag.startswith(_FEATURES))

@@ -1,0 +1,1 @@
+"""The stages a cell goes through: train, prune, convert, evaluate."""

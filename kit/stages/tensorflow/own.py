@@ -1,0 +1,163 @@
+"""Networks of the user's own: built by their code, loaded from their file, or one of `keras.applications`."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tf_keras.src.engine.functional import Functional
+
+from kit.errors import KitError, unknown
+from kit.stages.tensorflow import saved
+from kit.stages.tensorflow.backend import keras
+from kit.study import networks
+from kit.study.architectures import Architecture
+from kit.study.settings import Network
+
+_UNTOUCHED = -54321  # a value that no weight has
+
+
+def built(known: Architecture, shape: tuple[int, int, int], classes: int, run: Path | None = None) -> Any:
+    """The uncompiled `tf_keras` model of a network of the user's own, for images of this shape and so many classes, without
+    models in it: their layers are its own.
+
+    Raises KitError if its files are not those that the run is of, or if they don't give a model.
+    """
+    network = known.network
+    assert network is not None
+    if networks.settled(known.name, network, run).sha256 != network.sha256 or not _are_there(network):
+        raise KitError(
+            f"the files of architecture {known.name} have changed or are gone", "run `kit reproduce` with the preset"
+        )
+    if network.model:
+        model = saved.load(Path(network.model))
+    elif network.build:
+        model = _called(known.name, network, shape, classes)
+    else:
+        model = _application(known.name, network, shape, classes)
+    model = _flat(known.name, model)
+    if network.weights:
+        _load_weights(model, known.name, Path(network.weights))
+    return model
+
+
+def _are_there(network: Network) -> bool:
+    return all(path.is_file() for path in networks.files(network))
+
+
+def _called(name: str, network: Network, shape: tuple[int, int, int], classes: int) -> Any:
+    """What the user's function returns."""
+    path, function = networks.source(network.build)
+    build = _imported(path, function)
+    try:
+        return build(shape, classes)
+    except Exception as error:
+        raise KitError(f"architecture {name}: {_where(error, path)}: {_first_line(error)}", f"correct {path}") from error
+
+
+def _imported(path: Path, function: str) -> Callable[[tuple[int, int, int], int], Any]:
+    """A function of a file, which finds others beside it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    kept = list(sys.path)
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise KitError(f"{_where(error, path)}: {_first_line(error)}", f"correct {path}") from error
+    finally:
+        sys.path[:] = kept
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise KitError(f"{path} has no function {function}", "it must take a shape and a number of classes")
+    return found  # type: ignore[no-any-return]
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """The line of the user's file that an error came from."""
+    lines = [str(path)]
+    trace = error.__traceback__
+    while trace:
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
+            lines.append(f"{path}, line {trace.tb_lineno}")
+        trace = trace.tb_next
+    return lines[-1]
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+
+
+def _application(name: str, network: Network, shape: tuple[int, int, int], classes: int) -> Any:
+    constructor = getattr(keras.applications, network.application, None)
+    if not inspect.isfunction(constructor):
+        known = [key for key, value in vars(keras.applications).items() if inspect.isfunction(value)]
+        raise unknown("network of keras.applications", network.application, sorted(known))
+    options = {} if network.width == 1 else {"alpha": network.width}
+    if options and "alpha" not in inspect.signature(constructor).parameters:
+        raise KitError(f"{network.application} can't be made wider or narrower", f"leave out width of architecture {name}")
+    try:
+        model = constructor(input_shape=shape, classes=classes, weights=None, **options)
+    except ValueError as error:
+        raise KitError(f"architecture {name}: {_first_line(error)}", "change image_size or width") from error
+    if getattr(model.layers[-1], "activation", None) is keras.activations.linear:  # RegNet forgets its softmax
+        return keras.Model(model.input, keras.layers.Softmax(name="probabilities")(model.output))
+    return model
+
+
+def _flat(name: str, model: Any) -> Any:
+    """The model with the layers of the models in it as its own: tfmot prunes no model in a model."""
+    if type(model).__module__.split(".")[0] == "keras":
+        raise KitError(f"architecture {name} is a Keras 3 model, and pruning needs tf_keras", "import tf_keras in its file")
+    if not isinstance(model, keras.Model):
+        raise KitError(f"architecture {name} is a {type(model).__name__}", "return a tf_keras.Model")
+    if not isinstance(model, Functional) or not model.built:
+        wrong = f"architecture {name} is a subclass of Model, or has no input shape"
+        raise KitError(wrong, "make it with tf_keras.Model(inputs, outputs), or Sequential with an Input")
+    if not any(isinstance(layer, keras.Model) for layer in model.layers):
+        return model
+    plain = Functional.__call__
+    Functional.__call__ = lambda self, *args, **options: self.call(*args, **options)
+    try:
+        inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in model.inputs]
+        return keras.Model(inputs, model.call(inputs if len(inputs) > 1 else inputs[0]))
+    except ValueError as error:
+        raise KitError(f"architecture {name}: {_first_line(error)}", "give each layer a name of its own") from error
+    finally:
+        Functional.__call__ = plain
+
+
+def _load_weights(model: Any, name: str, path: Path) -> None:
+    """Take over what fits by name and shape, such as all but the classifier. Raises KitError if nothing does."""
+    before = [np.asarray(weight.numpy()) for weight in model.weights]
+    for weight, own in zip(model.weights, before, strict=True):
+        weight.assign(np.full_like(own, _UNTOUCHED))
+    try:
+        _take(model, path)
+    except Exception as error:  # a hostile file makes h5py and Keras raise anything
+        wrong = f"{path} can't be read as weights ({_first_line(error)})"
+        raise KitError(wrong, "write it with tf_keras, as .h5") from error
+    untouched = [bool((weight.numpy() == _UNTOUCHED).all()) for weight in model.weights]
+    if all(untouched):
+        raise KitError(f"{path} has no weights of architecture {name}", "give its layers the names that they have there")
+    for weight, own, is_untouched in zip(model.weights, before, untouched, strict=True):
+        if is_untouched:
+            weight.assign(own)
+
+
+def _take(model: Any, path: Path) -> None:
+    if path.suffix != ".safetensors":
+        model.load_weights(path, by_name=True, skip_mismatch=True)
+        return
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    for weight in model.weights:
+        if weight.name in tensors and tensors[weight.name].shape == tuple(weight.shape):
+            weight.assign(tensors[weight.name])

@@ -1,0 +1,55 @@
+"""Networks of the user's own: the files that they come from, and what identifies those."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from kit import store
+from kit.errors import KitError
+from kit.study.settings import Network
+
+
+def source(build: str) -> tuple[Path, str]:
+    """The file and the function that `build = "folder/module:function"` names."""
+    module, _, function = build.rpartition(":")
+    folder, _, name = module.rpartition("/")
+    return Path(folder, *name.split(".")).with_suffix(".py"), function
+
+
+def files(network: Network) -> list[Path]:
+    """The files that a network comes from."""
+    code = [source(network.build)[0]] if network.build else []
+    return [*code, *(Path(name) for name in (network.model, network.weights) if name)]
+
+
+def settled(name: str, network: Network, run: Path | None) -> Network:
+    """The network with the SHA-256 of its files. Those that are gone leave it as it was.
+
+    Raises KitError if one is missing that was never read, or if it is in the folder of a `run`: code comes from the user.
+    """
+    found = files(network)
+    for path in found:
+        if run is not None and path.resolve().is_relative_to(run.resolve()):
+            raise KitError(f"architecture {name} comes from {path}, in a run's folder", "move it beside your preset")
+        if not path.is_file() and not network.sha256:
+            raise KitError(f"architecture {name} comes from {path}, which does not exist", "correct its path in the preset")
+    if not found or not all(path.is_file() for path in found):
+        return network
+    digest = store.digest("".join(store.sha256(path) for path in found).encode())
+    return msgspec.structs.replace(network, sha256=digest)
+
+
+def settings(network: Network) -> dict[str, object]:
+    """What decides it, as records have it: no paths, but the content of its files."""
+    own = {
+        "function": source(network.build)[1] if network.build else "",
+        "application": network.application,
+        "width": network.width,
+        "is_trained": network.is_trained,
+        "input": network.input,
+        "sha256": network.sha256,
+    }
+    plain = {"function": "", "application": "", "width": 1.0, "is_trained": False, "sha256": ""}
+    return {key: value for key, value in own.items() if value != plain.get(key)}

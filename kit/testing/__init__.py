@@ -1,0 +1,1 @@
+"""Emulated hardware, for the kit's own tests and for trying it out."""

@@ -1,0 +1,156 @@
+"""Measuring on this machine: the monitor as a child, the agent in fresh processes, and what is left of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kit.bench import campaign
+from kit.bench.progress import Progress
+from kit.bench.request import BenchRequest, Target, of_preset, state
+from kit.bench.transport import Local
+from kit.errors import KitError
+from kit.runs.run import create
+from kit.study.grid import Cell
+from kit.study.preset import load
+from kit.study.protocols import PROTOCOLS
+
+
+def request(folder: Path, *models: Path, protocol: str = "trial") -> BenchRequest:
+    return BenchRequest([Target(model.name, model) for model in models], PROTOCOLS[protocol], folder)
+
+
+def test_a_pc_is_local_and_a_board_is_a_device(tmp_path: Path) -> None:
+    assert Local().described()[0] == "local"
+    tree = tmp_path / "firmware/devicetree/base"
+    tree.mkdir(parents=True)
+    for model, origin in (("Raspberry Pi 4 Model B Rev 1.4", "device"), ("linux,dummy-virt", "local")):
+        (tree / "model").write_text(model + "\0")
+        found, device = Local(tmp_path).described()
+        assert found == origin and (origin == "local" or device.model == model)
+
+
+def test_a_request_is_measured_in_fresh_processes(tiny: Path, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    (outcome,) = campaign.bench(request(tmp_path, tiny), [Local()], told.append)
+    assert outcome.lost is None and not outcome.failed
+    (measured,) = outcome.measured
+    values = measured.values
+    assert (values.origin, values.validity, values.attempts) == ("local", "valid", (1, 1))
+    assert [len(sample.latency_ns) for sample in values.samples] == [3, 3]
+    assert all(sample.nodes == sample.delegated_nodes for sample in values.samples)
+    assert len(values.readings) == 2 and values.readings[0].before.time <= values.readings[1].before.time
+    assert [(one.state, one.done) for one in told] == [("running", 0), ("waiting", 1), ("running", 1), ("done", 2)]
+    assert not (tmp_path / ".bench").exists()
+
+
+def test_readings_are_those_of_the_folder(tiny: Path, tmp_path: Path) -> None:
+    cpu = tmp_path / "devices/system/cpu/cpu0/cpufreq"
+    cpu.mkdir(parents=True)
+    for name, value in (("governor", "performance"), ("cur_freq", "600000"), ("max_freq", "1500000")):
+        (cpu / f"scaling_{name}").write_text(value)
+    (outcome,) = campaign.bench(request(tmp_path, tiny), [Local(tmp_path)], lambda progress: None)
+    (measured,) = outcome.measured
+    assert measured.values.validity == "invalid" and measured.values.attempts == (3, 3)
+    assert measured.values.invalid_reasons == ("the clock fell to 600 of 1500 MHz",)
+
+
+def test_a_file_that_is_no_model_does_not_stop_the_others(tiny: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(b"no model")
+    (outcome,) = campaign.bench(request(tmp_path, tiny, broken), [Local()], lambda progress: None)
+    assert [one.target.name for one in outcome.measured] == ["tiny.tflite"]
+    ((_, name),) = outcome.failed
+    assert name == "broken.tflite" and "is not a model" in next(iter(outcome.failed.values()))
+
+
+def test_it_resumes_at_the_process_where_it_was_stopped(tiny: Path, tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            raise KitError("enough")
+
+    (outcome,) = campaign.bench(request(tmp_path, tiny), [Local()], stop)
+    assert str(outcome.lost) == "enough"
+    (journal,) = (tmp_path / ".bench").glob("*.jsonl")
+    kept = json.loads(journal.read_bytes().splitlines()[1])["sample"]["latency_ns"]
+    (outcome,) = campaign.bench(request(tmp_path, tiny), [Local()], lambda progress: None)
+    assert list(outcome.measured[0].values.samples[0].latency_ns) == kept
+
+
+LONG = """
+import sys
+from pathlib import Path
+from kit.bench.transport import Local
+
+with Local().open({"x": Path(sys.argv[1])}, lambda progress: None) as bench:
+    bench.monitor.dialog.send('["measure", "%s", "--seconds=60"]' % bench.files["x"])
+    print("asked", flush=True)
+    bench.monitor.receive(dict)
+"""
+
+
+def agents() -> list[str]:
+    found = subprocess.run(["pgrep", "-f", "agent.py measure .*--seconds=60"], capture_output=True, text=True, check=False)
+    return found.stdout.split()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_no_measurement_outlives_the_kit(tiny: Path, number: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", LONG, tiny], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as kit:
+        assert kit.stdout is not None and kit.stdout.readline() == b"asked\n"
+        deadline = time.monotonic() + 20
+        while not agents() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert agents()
+        os.kill(kit.pid, number)
+    while agents() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not agents()
+
+
+WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"babel", "jinja2", "scipy", "statsmodels", "altair", "safetensors", "tensorflow",
+                                      "sklearn", "pooch", "docker", "zstandard"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from kit.cli.app import main
+
+sys.argv = ["kit", "bench", "--protocol", "trial", *sys.argv[1:]]
+main()
+"""
+
+
+def test_the_extra_bench_is_all_that_it_needs(tiny: Path, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT, tiny], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 measured, 0 were up to date, 0 failed" in done.stdout and "local, litert-xnnpack-t1-trial" in done.stdout
+
+
+def test_a_file_that_is_gone_is_said_and_the_others_are_measured(tiny: Path, tmp_path: Path) -> None:
+    run = create(tmp_path / "run", load("smoke"))
+    cells = [Cell("mobilenet", 1, 0, "float32"), Cell("mobilenet", 1, 0, "int8")]
+    (run.folder / cells[0].name).mkdir(parents=True)
+    shutil.copy(tiny, run.path(cells[0], "model.tflite"))
+    asked = of_preset(run, cells)
+    (outcome,) = campaign.bench(asked, [Local()], lambda progress: None)
+    assert [one.target.cell for one in outcome.measured] == cells[:1] and outcome.lost is None
+    ((_, name),) = outcome.failed
+    assert name == cells[1].name and state(run, cells[0], Local()).is_done and not state(run, cells[1], Local()).is_done
+    again = campaign.bench(asked, [Local()], lambda progress: None)[0]
+    assert [one.fresh for one in again.measured] == [True]
+    (record,) = run.bench_paths(cells[0])
+    record.write_text("{")
+    assert not state(run, cells[0], Local()).is_done

@@ -1,0 +1,23 @@
+"""What a worker makes of an order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from kit.cluster.messages import File, Order
+from kit.cluster.perform import _with_own_networks
+from kit.study import networks
+from kit.study.preset import load
+from kit.study.settings import Network
+from kit.workflow.graph import Job
+
+
+def test_networks_of_the_users_own_are_read_where_they_were_laid_out(tmp_path: Path) -> None:
+    own = Network(input="0..1", build="my/nets:tiny", weights="/far/w.safetensors", sha256="0" * 64)
+    preset = replace(load("smoke"), networks={"mine": own})
+    order = Order(Job((), ()), preset, True, (), (), (File("mine/nets.py", "", 0),), 1.0)
+    here = _with_own_networks(order, tmp_path).networks["mine"]
+    assert networks.files(here) == [tmp_path / "mine" / "nets.py", tmp_path / "mine" / "w.safetensors"]
+    assert networks.settings(here) == networks.settings(own)  # its records are those of the head

@@ -1,0 +1,203 @@
+"""Archives come from outside, so they are hostile until their content says otherwise."""
+
+import gzip
+import hashlib
+import io
+import lzma
+import pickle
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from kit.datasets import cifar10, prepare
+from kit.datasets.splits import Split, canonical, content_digest
+from kit.errors import KitError
+from kit.study import datasets
+from kit.study.datasets import DATASETS
+
+NAMES = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+PIXELS = np.random.default_rng(1).integers(0, 256, (6, 4, 3072), np.uint8)
+LABELS = np.arange(24).reshape(6, 4) % 10
+
+
+def python_batch(index: int) -> bytes:
+    return pickle.dumps({b"data": PIXELS[index], b"labels": LABELS[index].tolist(), b"batch_label": b"x"})
+
+
+def binary_batch(index: int) -> bytes:
+    return np.concatenate([LABELS[index][:, None].astype(np.uint8), PIXELS[index]], axis=1).tobytes()
+
+
+def archive(path: Path, members: dict[str, bytes]) -> Path:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    path.write_bytes((lzma if path.suffix == ".xz" else gzip).compress(raw.getvalue()))
+    return path
+
+
+def python_members() -> dict[str, bytes]:
+    return {f"cifar-10-batches-py/{name}": python_batch(i) for i, name in enumerate(NAMES)}
+
+
+@pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz"])
+def test_both_layouts_give_the_same_images(tmp_path: Path, suffix: str) -> None:
+    python = cifar10.read(archive(tmp_path / f"python.{suffix}", python_members()))
+    members = {f"cifar-10-batches-bin/{name}.bin": binary_batch(i) for i, name in enumerate(NAMES)}
+    binary = cifar10.read(archive(tmp_path / f"binary.{suffix}", members))
+    assert len(python.train) == 20 and len(python.test) == 4
+    np.testing.assert_array_equal(python.train.images, binary.train.images)
+    np.testing.assert_array_equal(python.test.labels, binary.test.labels)
+    red, green, blue = PIXELS[5, 0].reshape(3, 32, 32)
+    np.testing.assert_array_equal(python.test.images[0], np.stack([red, green, blue], axis=-1))
+
+
+class Hostile:
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.call
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        lambda mark: Hostile(mark.touch),
+        lambda mark: Hostile(eval, f"open({str(mark)!r}, 'w')"),
+        lambda mark: Hostile(exec, f"open({str(mark)!r}, 'w')"),
+        lambda mark: {b"data": Hostile(Path.touch, mark), b"labels": []},
+    ],
+)
+def test_a_hostile_pickle_runs_nothing(tmp_path: Path, payload: Callable[[Path], Any]) -> None:
+    mark = tmp_path / "it ran"
+    members = python_members() | {"cifar-10-batches-py/test_batch": pickle.dumps(payload(mark))}
+    with pytest.raises(KitError, match=r"is refused, test_batch in it .*it wants to load"):
+        cifar10.read(archive(tmp_path / "hostile.tar.gz", members))
+    assert not mark.exists()
+
+
+def test_members_stay_inside_and_links_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    members = {f"../../{name}": python_batch(i) for i, name in enumerate(NAMES)}
+    assert len(cifar10.read(archive(tmp_path / "up.tar.gz", members)).train) == 20
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["up.tar.gz"]
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        info = tarfile.TarInfo("test_batch")
+        info.type, info.linkname = tarfile.SYMTYPE, str(outside)
+        tar.addfile(info)
+    (tmp_path / "link.tar.gz").write_bytes(gzip.compress(raw.getvalue()))
+    with pytest.raises(KitError, match="is not CIFAR-10: it has no data_batch_1"):
+        cifar10.read(tmp_path / "link.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("batch", "wrong"),
+    [
+        (pickle.dumps([1, 2]), "has no data and labels"),
+        (pickle.dumps({b"data": np.zeros((4, 3072), np.float32), b"labels": [0] * 4}), "no 32x32 RGB images"),
+        (pickle.dumps({b"data": np.zeros((4, 3072), np.uint8), b"labels": [0] * 3}), "no 32x32 RGB images"),
+        (pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10]}), "labels outside 0..9"),
+        (python_batch(0)[:-100], "is refused"),
+        (b"no pickle", "is refused"),
+    ],
+)
+def test_a_batch_that_is_not_one_is_refused(tmp_path: Path, batch: bytes, wrong: str) -> None:
+    with pytest.raises(KitError, match=wrong):
+        cifar10.read(archive(tmp_path / "wrong.tar.gz", python_members() | {"cifar-10-batches-py/data_batch_3": batch}))
+
+
+def test_a_member_of_absurd_size_is_not_read(tmp_path: Path) -> None:
+    members = {"cifar-10-batches-py/data_batch_1": bytes(70_000_000)}
+    with pytest.raises(KitError, match="70,000,000 bytes"):
+        cifar10.read(archive(tmp_path / "bomb.tar.gz", members))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04", gzip.compress(b"no tar"), gzip.compress(bytes(5000))[:-9]],
+    ids=["empty", "zip", "no tar", "cut off"],  # gzip has the time in it, and each worker has to collect the same tests
+)
+def test_a_file_that_is_no_archive_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "damaged.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(KitError) as caught:
+        cifar10.read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_cifar_is_taken_for_cifar(tmp_path: Path) -> None:
+    path = archive(tmp_path / "other.tar.gz", python_members())
+    with pytest.raises(KitError, match="the training images are not those of CIFAR-10"):
+        prepare.prepare(tmp_path / "data", "cifar10", path)
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_digest_and_the_canonical_order_forget_the_containers_order() -> None:
+    split = Split(PIXELS.reshape(24, 3, 32, 32).transpose(0, 2, 3, 1), LABELS.reshape(-1).astype(np.uint8))
+    order = np.random.default_rng(2).permutation(24)
+    shuffled = Split(split.images[order], split.labels[order])
+    assert content_digest(split) == content_digest(shuffled)
+    np.testing.assert_array_equal(canonical(split).images, canonical(shuffled).images)
+
+
+@pytest.fixture
+def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A made-up archive that the kit takes for the official one."""
+    path = archive(tmp_path / "official.tar.gz", python_members())
+    made = cifar10.read(path)
+    known = msgspec.structs.replace(
+        datasets.DATASETS["cifar10"], train_digest=content_digest(made.train), test_digest=content_digest(made.test)
+    )
+    monkeypatch.setitem(datasets.DATASETS, "cifar10", known)
+    monkeypatch.setattr(cifar10, "ARCHIVE_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    return path
+
+
+def test_the_official_archive_tells_the_official_order(tmp_path: Path, official: Path) -> None:
+    prepare.prepare(tmp_path / "data", "cifar10", official)
+    data, raw = prepare.load(tmp_path / "data", "cifar10"), cifar10.read(official).train
+    assert data.official is not None and prepare.knows_official_order(tmp_path / "data", "cifar10")
+    np.testing.assert_array_equal(data.train.taken(data.official).images, raw.images)
+    np.testing.assert_array_equal(data.calibration(7, 0, "official"), raw.images[:7])
+    np.testing.assert_array_equal(data.calibration(7, 0, "canonical"), canonical(raw).images[:7])
+    assert not np.array_equal(raw.images[:7], canonical(raw).images[:7])
+    held_out = {image.tobytes() for image in data.held_out(5)[1].images}
+    left = [image for image in raw.images if image.tobytes() not in held_out]
+    np.testing.assert_array_equal(data.calibration(7, 5, "official"), np.stack(left[:7]))
+
+
+def test_another_archive_of_the_same_images_does_not(tmp_path: Path, official: Path) -> None:
+    copy = archive(tmp_path / "copy.tar.xz", python_members())
+    prepare.prepare(tmp_path / "data", "cifar10", copy)
+    data = prepare.load(tmp_path / "data", "cifar10")
+    assert data.official is None and not prepare.knows_official_order(tmp_path / "data", "cifar10")
+    with pytest.raises(KitError, match="the official order of the images is unknown: give"):
+        data.calibration(7, 0, "official")
+    prepare.prepare(tmp_path / "data", "cifar10", official)
+    assert prepare.load(tmp_path / "data", "cifar10").official is not None
+
+
+def test_every_data_set_has_a_reader(tmp_path: Path) -> None:
+    for name in DATASETS:
+        with pytest.raises(KitError):  # of the reader itself: there is no such archive
+            prepare.prepare(tmp_path, name, tmp_path / "missing")
+
+
+def test_digits_are_embedded_and_frozen(tmp_path: Path) -> None:
+    prepare.prepare(tmp_path, "digits")
+    data = prepare.load(tmp_path, "digits")
+    assert (len(data.train), len(data.test)) == (1437, 360)
+    assert data.train.images.shape[1:] == (32, 32, 3)
+    train, selection = data.held_out(237)
+    assert (len(train), len(selection)) == (1200, 237)
+    assert data.held_out(0)[1] is data.test

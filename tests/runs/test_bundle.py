@@ -1,0 +1,158 @@
+"""`kit publish`: a bundle of a run can be verified and reported, and does not hide what it lacks."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kit import store
+from tests.conftest import Kit
+from tests.made_up import like_the_study, make
+
+BENCH = "bench.local-litert-xnnpack-t1-trial.json"
+TRIAL = ("--protocol", "trial")
+
+
+@pytest.fixture(scope="module")
+def bundled(smoke: Kit, tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    made = Kit(tmp_path_factory.mktemp("bundle"))
+    said = made("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    assert "written: " in said
+    return made
+
+
+def test_a_bundle_holds_what_its_records_say(smoke: Kit, bundled: Kit) -> None:
+    folder = bundled.folder / "published"
+    said = bundled("verify", "published")
+    assert "all 14 records hold" in said and "5 files that they name are not part of this bundle" in said
+    packed = {path.relative_to(folder).as_posix() for path in folder.rglob("*.gz")}
+    assert "mobilenet_v3_small@1/s00/int8/model.tflite.gz" in packed
+    assert "mobilenet_v3_small@1/s00/float32/model.tflite.gz" not in packed
+    model = "mobilenet_v3_small@1/s00/int8/model.tflite"
+    assert gzip.decompress((folder / f"{model}.gz").read_bytes()) == (smoke.folder / "runs" / "smoke" / model).read_bytes()
+
+
+def test_a_bundle_gives_the_runs_figures_and_is_byte_identical_twice(smoke: Kit, bundled: Kit) -> None:
+    bundled("report", "published", "--reports", ".")
+    folder = bundled.folder / "published"
+    first = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    bundled("report", "published", "--reports", ".")
+    assert first == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    ours, runs = (
+        json.loads(path.read_text())["runs"][0]["cells"]
+        for path in (folder / "results.json", smoke.folder / "reports" / "smoke" / "results.json")
+    )
+    assert [{**cell, "run": ""} for cell in ours] == [{**cell, "run": ""} for cell in runs]
+
+
+def test_a_bundle_is_judged_like_its_run(tmp_path: Path) -> None:
+    make(tmp_path / "run", like_the_study)
+    kit = Kit(tmp_path)
+    kit("publish", "run", "published")
+    for name in ("run", "published"):
+        kit("report", name)
+    verdicts = [
+        json.loads((tmp_path / "reports" / name / "results.json").read_text())["runs"][0]["verdicts"]
+        for name in ("run", "published")
+    ]
+    assert verdicts[0] == verdicts[1] and len(verdicts[0]) == 30
+
+
+def test_what_is_damaged_or_lost_is_named(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    cell = tmp_path / "published" / "mobilenet_v3_small@1" / "s00" / "int8"
+    store.write(cell / "model.tflite.gz", gzip.compress(b"another"))
+    (cell / "predictions.safetensors.gz").unlink()
+    said = kit("verify", "published", code=1)
+    assert "int8/model.tflite does not match its SHA-256 in the record" in said
+    assert "int8/predictions.safetensors is missing" in said
+    (cell / "model.tflite.gz").write_bytes(b"no gzip")
+    assert "cannot be read" in kit("verify", "published", code=1)
+
+
+def test_a_file_that_was_left_out_but_lies_there_is_looked_at(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    (tmp_path / "published" / "mobilenet_v3_small@1" / "s00" / "float32" / "model.tflite").write_bytes(b"garbage")
+    assert "float32/model.tflite does not match its SHA-256" in kit("verify", "published", code=1)
+    (tmp_path / "published" / "left-out.json").write_bytes(b"{")
+    assert "left-out.json is damaged" in kit("verify", "published", code=1)
+
+
+def test_a_bundle_takes_the_place_of_an_earlier_one_but_of_no_run(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    kept = sorted(tmp_path.rglob("*.json"))
+    stray = tmp_path / "published" / "mobilenet@1" / "s00" / "train.json"
+    shutil.copytree(tmp_path / "published" / "mobilenet_v3_small@1" / "s00", stray.parent)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    assert sorted(tmp_path.rglob("*.json")) == kept
+    shutil.copytree(smoke.folder / "runs" / "smoke", tmp_path / "runs" / "smoke")
+    assert "is a run, and a bundle would overwrite it" in kit("publish", "smoke", "runs/smoke", code=1)
+
+
+def test_other_files_are_safe_from_a_bundle(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "notes.txt.gz").write_bytes(b"precious")
+    said = kit("publish", str(smoke.folder / "runs" / "smoke"), "thesis", code=1)
+    assert "thesis is neither empty nor a bundle" in said
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["notes.txt.gz"]
+
+
+def test_a_run_without_its_files_is_not_published(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    (tmp_path / "published" / "mobilenet_v3_small@1" / "s00" / "int8" / "model.tflite.gz").unlink()
+    said = kit("publish", "published", "again", code=1)
+    assert "does not match its record" in said and not (tmp_path / "again").exists()
+
+
+def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "reports/reference")
+    said = kit("bench", *TRIAL)
+    assert "1 measured, 0 were up to date, 0 failed" in said
+    cell = tmp_path / "runs" / "reference-models" / "mobilenet_v3_small@1" / "s00" / "int8"
+    measured = json.loads((cell / BENCH).read_text())
+    assert measured["values"]["origin"] == "local" and not (tmp_path / "data").exists()
+    assert not (cell.parent / "float32" / BENCH).exists()
+    assert "0 measured" in kit("bench", *TRIAL)
+    assert "records hold" in kit("verify", "reference-models")
+    tasks = json.loads(kit("status", "reference-models", "--json"))["tasks"]
+    states = {task["task"]: task["state"] for task in tasks}
+    assert states["evaluate mobilenet_v3_small@1/s00/int8"] == states["convert mobilenet_v3_small@1/s60/float32"] == "fresh"
+    assert not (cell / "predictions.safetensors").exists()
+    shutil.copytree(smoke.folder / "data", tmp_path / "data")  # images to compare predictions on
+    kit("bench", *TRIAL)
+    assert (cell / "predictions.safetensors").is_file()
+    said = kit("bench", "mobilenet_v3_small@1/s60/int8", "mobilenet_v3_small@1/s00/int8", *TRIAL, "--interpreter", "tflite")
+    assert "1 measured" in said and (cell / BENCH.replace("litert", "tflite")).is_file()
+    assert "did you mean int8?" in kit("bench", "mobilenet_v3_small@1/s00/int9", code=1)
+    assert "unknown run or cell 'mobilnet': did you mean mobilenet?" in kit("bench", "mobilnet", code=1)
+    (tmp_path / "runs" / "reference-models" / "left-out.json").unlink()
+    assert "is a run already" in kit("bench", code=1)
+
+
+def test_a_bundle_is_measured_by_its_name(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "runs/part")
+    assert "1 measured, 0 were up to date, 0 failed" in kit("bench", "part", *TRIAL)
+    assert (tmp_path / "runs" / "part-models" / "mobilenet_v3_small@1" / "s00" / "int8" / BENCH).is_file()
+    assert "0 measured, 1 were up to date" in kit("bench", "runs/part-models", *TRIAL)
+    said = kit("bench", "part", "mobilenet_v3_small@1/s60/int8", code=1)
+    assert "runs/part-models has no .tflite files of these cells: `kit bench` with only its name" in said
+
+
+def test_measuring_a_partial_run_trains_nothing(smoke: Kit, tmp_path: Path) -> None:
+    shutil.copytree(smoke.folder / "runs", tmp_path / "runs")
+    shutil.copytree(smoke.folder / "data", tmp_path / "data")
+    kit = Kit(tmp_path)
+    assert "0 measured, 4 were up to date" in kit("bench", "smoke", *TRIAL)
+    shutil.rmtree(tmp_path / "runs" / "smoke" / "mobilenet_v3_small@1" / "s60" / "int8")
+    assert "no .tflite files of these cells" in kit("bench", "smoke", "mobilenet_v3_small@1/s60/int8", code=1)

@@ -1,0 +1,51 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit import store
+from kit.errors import KitError
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    program = (
+        "import resource; from pathlib import Path; from kit import store\n"
+        "store.write(Path('kept'), b'old')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "store.write(Path('kept'), bytes(5000))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "cannot write kept (File too large): free up space" in done.stderr
+    assert (tmp_path / "kept").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line() -> None:
+    with pytest.raises(KitError, match="cannot write /proc/nowhere/file"):
+        store.write(Path("/proc/nowhere/file"), b"")
+
+
+def test_a_folder_has_one_holder(tmp_path: Path) -> None:
+    assert not store.is_held(tmp_path)
+    with store.exclusive(tmp_path):
+        assert store.is_held(tmp_path)
+        with pytest.raises(KitError, match="another kit is working"), store.exclusive(tmp_path, patience_s=0):
+            pass
+    assert not store.is_held(tmp_path)
+
+
+def test_a_child_that_inherits_the_lock_holds_the_folder(tmp_path: Path) -> None:
+    with store.exclusive(tmp_path) as lock:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock])
+    assert store.is_held(tmp_path)
+    child.communicate(b"\n")
+    assert not store.is_held(tmp_path)
+
+
+def test_half_written_files_are_cleared(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".weights.1.partial").touch()
+    (tmp_path / "a" / "weights").touch()
+    store.remove_partial(tmp_path)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["weights"]
