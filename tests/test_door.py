@@ -218,6 +218,12 @@ def test_ctrl_c_while_the_process_server_starts_is_one_line(kit: Kit) -> None:
     assert process.returncode == 130 and err == "error: stopped: nothing finished is lost; the same command resumes\n"
 
 
+def test_ctrl_c_in_the_moment_the_server_starts_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local.forkserver, "ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        local.start_server(warm=False)
+
+
 def _children(parent: int, what: str) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):

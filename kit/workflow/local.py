@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -117,12 +117,15 @@ def wait_for_server() -> None:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started here ignores Ctrl-C from its first moment on: it is this process's to handle."""
+    """What is started here ignores Ctrl-C from its first moment on: it is this process's to handle, as soon as this ends."""
+    resource_tracker.ensure_running()  # it starts with the server otherwise, and unblocks Ctrl-C
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # what only ignores it, loses it
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def ending(code: int | None, log: Path, remedy: str = _REMEDY) -> str:

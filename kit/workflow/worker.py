@@ -46,6 +46,7 @@ def main(job: Job, run: Run, data: Path, log: Path, events: Connection, lock: In
     `lock` keeps the run's folder locked as long as this process lives.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # what a job starts gets signals as usual
     _end_with_parent()
     try:
         _redirect_output(log)
