@@ -22,6 +22,7 @@ from kit.runs.run import create
 from kit.study.grid import Cell
 from kit.study.preset import load
 from kit.study.protocols import PROTOCOLS
+from tests.conftest import wait_for
 
 
 def request(folder: Path, *models: Path, protocol: str = "trial") -> BenchRequest:
@@ -106,11 +107,9 @@ def agents() -> list[str]:
 def test_no_measurement_outlives_the_kit(tiny: Path, number: int) -> None:
     with subprocess.Popen([sys.executable, "-c", LONG, tiny], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as kit:
         assert kit.stdout is not None and kit.stdout.readline() == b"asked\n"
-        deadline = time.monotonic() + 20
-        while not agents() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert agents()
+        wait_for(agents)
         os.kill(kit.pid, number)
+    deadline = time.monotonic() + 30  # by itself it would take 60 s
     while agents() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not agents()
