@@ -46,7 +46,7 @@ class Supply:
 
     def _of_networks(self) -> tuple[File, ...]:
         own = self.run.preset.networks.items()
-        return tuple(self.serve(path, f"{name}/{path.name}") for name, one in own for path in networks.files(one))
+        return tuple(self.serve(path, f"{name}/{at}") for name, one in own for at, path in networks.files(one).items())
 
     def serve(self, path: Path, name: str) -> File:
         """From now on a worker gets the file if it asks for its SHA-256."""

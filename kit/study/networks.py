@@ -8,6 +8,7 @@ import msgspec
 
 from kit import store
 from kit.errors import KitError
+from kit.study import code
 from kit.study.settings import Network
 
 
@@ -18,10 +19,14 @@ def source(build: str) -> tuple[Path, str]:
     return Path(folder, *name.split(".")).with_suffix(".py"), function
 
 
-def files(network: Network) -> list[Path]:
-    """The files that a network comes from."""
-    code = [source(network.build)[0]] if network.build else []
-    return [*code, *(Path(name) for name in (network.model, network.weights) if name)]
+def files(network: Network) -> dict[str, Path]:
+    """The files that a network comes from, by their names beside each other: its code, what that imports from the same
+    folder, and its weights."""
+    found = {}
+    if network.build:
+        path, _ = source(network.build)
+        found = {one.relative_to(path.parent).as_posix(): one for one in code.reached(path)}
+    return found | {Path(name).name: Path(name) for name in (network.model, network.weights) if name}
 
 
 def settled(name: str, network: Network, run: Path | None) -> Network:
@@ -29,7 +34,7 @@ def settled(name: str, network: Network, run: Path | None) -> Network:
 
     Raises KitError if one is missing that was never read, or if it is in the folder of a `run`: code comes from the user.
     """
-    found = files(network)
+    found = list(files(network).values())
     for path in found:
         if run is not None and path.resolve().is_relative_to(run.resolve()):
             raise KitError(f"architecture {name} comes from {path}, in a run's folder", "move it beside your preset")

@@ -16,8 +16,12 @@ from kit.workflow.graph import Job
 
 def test_networks_of_the_users_own_are_read_where_they_were_laid_out(tmp_path: Path) -> None:
     own = Network(input="0..1", build="my/nets:tiny", weights="/far/w.safetensors", sha256="0" * 64)
+    (tmp_path / "mine" / "parts").mkdir(parents=True)
+    (tmp_path / "mine" / "nets.py").write_text("from parts.blocks import block\n")
+    (tmp_path / "mine" / "parts" / "blocks.py").touch()
     preset = replace(load("smoke"), networks={"mine": own})
     order = Order(Job((), ()), preset, True, (), (), (File("mine/nets.py", "", 0),), 1.0)
     here = _with_own_networks(order, tmp_path).networks["mine"]
-    assert networks.files(here) == [tmp_path / "mine" / "nets.py", tmp_path / "mine" / "w.safetensors"]
+    names = ("nets.py", "parts/blocks.py", "w.safetensors")
+    assert networks.files(here) == {name: tmp_path / "mine" / name for name in names}
     assert networks.settings(here) == networks.settings(own)  # its records are those of the head

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -47,47 +49,58 @@ def built(known: Architecture, shape: tuple[int, int, int], classes: int, run: P
 
 
 def _are_there(network: Network) -> bool:
-    return all(path.is_file() for path in networks.files(network))
+    return all(path.is_file() for path in networks.files(network).values())
 
 
 def _called(name: str, network: Network, shape: tuple[int, int, int], classes: int) -> Any:
     """What the user's function returns."""
     path, function = networks.source(network.build)
-    build = _imported(path, function)
+    files = networks.files(network)
     try:
-        return build(shape, classes)
+        with _importable(path.parent.resolve(), files):
+            build = getattr(_imported(path), function, None)
+            if not callable(build):
+                raise KitError(f"{path} has no function {function}", "it must take a shape and a number of classes")
+            return build(shape, classes)
+    except KitError:
+        raise
     except Exception as error:
-        raise KitError(f"architecture {name}: {_where(error, path)}: {_first_line(error)}", f"correct {path}") from error
+        where, line = _where(error, path, files.values())
+        raise KitError(f"architecture {name}: {where}{line}: {_first_line(error)}", f"correct {where}") from error
 
 
-def _imported(path: Path, function: str) -> Callable[[tuple[int, int, int], int], Any]:
-    """A function of a file, which finds others beside it."""
+@contextmanager
+def _importable(folder: Path, names: Iterable[str]) -> Iterator[None]:
+    """Code finds what is beside it, and not what was beside another network's."""
+    kept, known = list(sys.path), set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = kept
+        own = {name.partition("/")[0].removesuffix(".py") for name in names}
+        for module in set(sys.modules) - known:
+            if module.partition(".")[0] in own:
+                del sys.modules[module]
+
+
+def _imported(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    kept = list(sys.path)
-    sys.path.insert(0, str(path.parent.resolve()))
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise KitError(f"{_where(error, path)}: {_first_line(error)}", f"correct {path}") from error
-    finally:
-        sys.path[:] = kept
-    found = getattr(module, function, None)
-    if not callable(found):
-        raise KitError(f"{path} has no function {function}", "it must take a shape and a number of classes")
-    return found  # type: ignore[no-any-return]
+    spec.loader.exec_module(module)
+    return module
 
 
-def _where(error: BaseException, path: Path) -> str:
-    """The line of the user's file that an error came from."""
-    lines = [str(path)]
-    trace = error.__traceback__
+def _where(error: BaseException, path: Path, files: Iterable[Path]) -> tuple[Path, str]:
+    """The user's file, and the line in it, that an error came from."""
+    own, found, trace = {one.resolve(): one for one in files}, (path, ""), error.__traceback__
     while trace:
-        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
-            lines.append(f"{path}, line {trace.tb_lineno}")
+        if file := own.get(Path(trace.tb_frame.f_code.co_filename).resolve()):
+            found = file, f", line {trace.tb_lineno}"
         trace = trace.tb_next
-    return lines[-1]
+    return found
 
 
 def _first_line(error: BaseException) -> str:

@@ -289,6 +289,21 @@ def test_a_file_that_changed_since_is_not_built(tmp_path: Path) -> None:
         models.build(architectures.get("mine", {"mine": network}), 1, None, CLASSES, SHAPE)
 
 
+def test_two_networks_may_import_files_of_the_same_name(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name / "parts").mkdir(parents=True)
+        (tmp_path / name / "parts" / "head.py").write_text(f"NAME = {name!r}\n")
+        code = "from parts import head\n" + PLAIN.strip().replace("Dense(classes", "Dense(classes, name=head.NAME")
+        (tmp_path / name / "my_net.py").write_text(HEAD + textwrap.indent(code, "    "))
+        assert checked(Network(build=f"{tmp_path / name}/my_net:build")).layers[-1].name == name
+
+
+def test_an_error_in_an_imported_file_names_that_file(built: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "head.py").write_text("def head():\n    return 1 / 0\n")
+    with pytest.raises(KitError, match=r"head.py, line 2: ZeroDivisionError: division by zero: correct .*head.py"):
+        built("import head\nreturn head.head()")
+
+
 def test_balanced_classes_count_the_same() -> None:
     from kit.datasets.splits import Split
     from kit.stages.tensorflow.loop import Plan, _compile
