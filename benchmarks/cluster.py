@@ -177,7 +177,7 @@ def transfer(megabytes: int) -> None:
         desk = Desk(run, Path(folder), Machines(False, print), 180.0, lambda told: None)
         with Head(Address("127.0.0.1", 0), keys.security(own), desk) as head:
             desk.works["key"] = Work(Job((), ()), [], incoming={"file": Incoming(run.folder / "file")})
-            desk.holder = lambda key: "worker"
+            desk.holder = lambda key: ("worker", "worker")
             served = desk.supply.serve(path, "file")
             for what in ("send", "fetch"):
                 before, began = time.process_time(), time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,14 +45,14 @@ class Work:
 
 
 class Desk:
-    """`holder` says whom Dask has given a job; `tell` takes what happens, and lines for people."""
+    """`holder` says whom Dask has given a job, by address and name; `tell` takes what happens, and lines for people."""
 
     def __init__(
         self, run: Run, data: Path, machines: Machines, keep_every_s: float, tell: Callable[[Happened | Ended | str], None]
     ) -> None:
         self.run, self.machines, self.keep_every_s, self.tell = run, machines, keep_every_s, tell
         self.works: dict[str, Work] = {}
-        self.holder: Callable[[str], str] = lambda key: ""
+        self.holder: Callable[[str], tuple[str, str]] = lambda key: ("", "")
         self.failed: str = ""
         self.paces = Paces(lambda task: estimate_s(task, run.preset))
         self.supply = Supply(run, data)
@@ -73,14 +73,15 @@ class Desk:
     def _held(self, key: str, worker: str) -> Work | None:
         """The job, if this worker is the one to do it: one that was cut off for a while may have lost it to another."""
         work = self.works.get(key)
-        return work if work is not None and self.holder(key) == worker else None
+        return work if work is not None and not work.is_given_back and self.holder(key)[0] == worker else None
 
-    async def begin(self, key: str, worker: str, machine: str) -> bytes:
-        """The order for a job; empty for a worker that has none such."""
+    async def begin(self, key: str, worker: str) -> bytes:
+        """The order for a job; empty for a worker that has none such, or if nothing is left of it."""
         work = self._held(key, worker)
-        if work is None:
+        if work is None or not work.left:
             return b""
-        work.worker, work.machine, work.incoming, work.ordered = worker, machine, {}, list(work.left)
+        work.worker, work.machine = self.holder(key)
+        work.incoming, work.ordered = {}, list(work.left)
         job = work.job.only(work.left)
         written = [name for t in work.left for name in (*results.outputs(self.run, t), *results.scratch(self.run, t))]
         for name in (*written, self.run.relative(local.log_of(self.run, job))):
@@ -117,7 +118,7 @@ class Desk:
     async def keep(self, key: str, worker: str, name: str, sha256: str) -> bool:
         """A checkpoint, or the log of what failed, is complete."""
         work = self._held(key, worker)
-        if work is None or not work.incoming[name].is_whole(sha256):
+        if work is None or name not in work.incoming or not work.incoming[name].is_whole(sha256):
             return False
         return await self._or_fail(work.incoming[name].keep)
 
@@ -131,29 +132,31 @@ class Desk:
         if wrong or self._held(key, worker) is not work or done not in work.left:
             return wrong or messages.NOT_YOURS
         work.left.remove(done)
-        if await self._or_fail(self._write, work, done, record):
+        files = [work.incoming.pop(name) for name in results.outputs(self.run, done)]  # if the worker is lost now, they stay
+        machine = work.machine
+        if await self._or_fail(self._write, machine, done, record, files):
             took_s = float(msgspec.json.decode(record)["duration_s"])
-            self.paces.ended(work.machine, done, took_s)
-            self.tell(Happened(work.job, done, "done", took_s=took_s, machine=work.machine))
+            self.paces.ended(machine, done, took_s)
+            self.tell(Happened(work.job, done, "done", took_s=took_s, machine=machine))
         return ""
 
-    def _write(self, work: Work, task: Task, record: bytes) -> None:
+    def _write(self, machine: str, task: Task, record: bytes, files: Sequence[Incoming]) -> bool:
         """The files first, and then the record, which says that they are whole."""
-        for name in results.outputs(self.run, task):
-            work.incoming[name].keep()
-        content = results.noted(record, self.machines.noted(work.machine, self.run.folder.parent))
+        if not all(file.keep() for file in files):
+            return False
+        content = results.noted(record, self.machines.noted(machine, self.run.folder.parent))
         store.write(self.run.record_path(task.stage, task.cell), content)
         for name in results.scratch(self.run, task):
             (self.run.folder / name).unlink(missing_ok=True)
+        return True
 
-    async def _or_fail(self, do: Callable[..., None], *arguments: object) -> bool:
-        """Do something with this machine's disk; if that fails, so does the whole run, as it does without a cluster."""
+    async def _or_fail(self, do: Callable[..., bool], *arguments: object) -> bool:
+        """What `do` says of this machine's disk; if that fails, so does the whole run, as it does without a cluster."""
         try:
-            await asyncio.to_thread(do, *arguments)
+            return await asyncio.to_thread(do, *arguments)
         except (KitError, OSError) as error:
             self.failed = self.failed or str(error)
             return False
-        return True
 
     async def give_back(self, key: str, worker: str, reason: str) -> bool:
         """The machine could not do a job: another one has to, unless several could not."""

@@ -140,9 +140,10 @@ def _reason(future: Any, error: BaseException | None) -> str:
     return "" if future.status == "finished" else f"Dask has {future.status} it"
 
 
-def _holder(scheduler: Scheduler, key: str) -> str:
+def _holder(scheduler: Scheduler, key: str) -> tuple[str, str]:
     task = scheduler.tasks.get(key)
-    return task.processing_on.address if task is not None and task.processing_on else ""
+    worker = task.processing_on if task is not None else None
+    return (worker.address, str(worker.name)) if worker else ("", "")
 
 
 def _slots(scheduler: Scheduler) -> int:

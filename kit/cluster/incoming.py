@@ -3,47 +3,68 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kit.errors import KitError
 
+_NUMBERS = itertools.count()
+
 
 class Incoming:
-    """One file on its way to `target`. A piece at offset 0 begins it anew."""
+    """One file on its way to `target`. A piece at offset 0 begins it anew.
+
+    It may be dropped in one thread while another one writes it: two that have the same target share no file, and what was
+    dropped never gets to its place.
+    """
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self._partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        self._partial = target.with_name(f".{target.name}.{os.getpid()}-{next(_NUMBERS)}.partial")
         self._digest, self.size = hashlib.sha256(), 0
+        self._is_dropped = False
 
-    def add(self, offset: int, content: bytes) -> None:
-        """Write a piece. Raises KitError if it is not the next one, or cannot be written."""
+    def add(self, offset: int, content: bytes) -> bool:
+        """Write a piece; False if it is not the next one. Raises KitError if it cannot be written."""
         if offset == 0:
             self._digest, self.size = hashlib.sha256(), 0
-        if offset != self.size:
-            raise KitError(f"{self.target.name} came in pieces that do not fit", "check the network")
-        try:
+        if offset != self.size or self._is_dropped:
+            return False
+        with self._explained():
             self._partial.parent.mkdir(parents=True, exist_ok=True)
             with self._partial.open("ab" if offset else "wb") as stream:
                 stream.write(content)
-        except OSError as error:
-            self.drop()
-            wrong = f"cannot write {self.target} ({error.strerror or error})"
-            raise KitError(wrong, "free up space or choose another folder; nothing is lost") from error
         self._digest.update(content)
         self.size += len(content)
+        return True
 
     def is_whole(self, sha256: str) -> bool:
         return self._digest.hexdigest() == sha256 and self._partial.is_file()
 
-    def keep(self) -> None:
-        """Put it at its place, atomically."""
-        with self._partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        self._partial.replace(self.target)
+    def keep(self) -> bool:
+        """Put it at its place, atomically; False if it was dropped meanwhile. Raises KitError."""
+        with self._explained():
+            try:
+                with self._partial.open("rb") as stream:
+                    os.fsync(stream.fileno())
+                self._partial.replace(self.target)
+            except FileNotFoundError:
+                return False
+        return True
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.drop()
+            wrong = f"cannot write {self.target} ({error.strerror or error})"
+            raise KitError(wrong, "free up space or choose another folder; nothing is lost") from error
 
     def drop(self) -> None:
+        self._is_dropped = True
         with suppress(OSError):
             self._partial.unlink()

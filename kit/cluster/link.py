@@ -25,8 +25,8 @@ class Link:
     def __init__(self, ask: Ask, key: str, worker: str) -> None:
         self._ask, self._own = ask, {"key": key, "worker": worker}
 
-    async def order(self, machine: str) -> Order:
-        content = await self._ask(messages.BEGIN, machine=machine, **self._own)
+    async def order(self) -> Order:
+        content = await self._ask(messages.BEGIN, **self._own)
         if not isinstance(content, bytes) or not content:
             raise TakenAwayError
         return messages.decode(content, Order)

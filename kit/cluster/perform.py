@@ -33,7 +33,6 @@ class Shop(Protocol):
     """What a worker has for its jobs. It is `unfit` once it could not do one, and then takes no more."""
 
     cache: Cache
-    name: str
 
     def unfit(self, reason: str) -> None: ...
 
@@ -64,7 +63,7 @@ async def perform(key: str) -> None:
 
 
 async def _perform(link: Link, shop: Shop) -> None:
-    order = await link.order(shop.name)
+    order = await link.order()
     with shop.cache.scratch() as folder:
         run = Run(folder / "run", _with_own_networks(order, folder / "networks"), order.is_seeded)
         with store.exclusive(run.folder) as lock:

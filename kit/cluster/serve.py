@@ -29,8 +29,8 @@ _FAREWELL_S = 0.2  # for the last messages to the head
 class Shop:
     """What this worker has for its jobs: see `perform.Shop`."""
 
-    def __init__(self, cache: Cache, name: str) -> None:
-        self.cache, self.name = cache, name
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
         self.failure = ""
         self._worker: Worker | None = None
 
@@ -107,7 +107,7 @@ class Service:
 
     async def _work(self, name: str) -> str:
         """Do jobs until the head is gone, or this machine could not do one: then returns why."""
-        shop = Shop(self.cache, name)
+        shop = Shop(self.cache)
         worker = Worker(
             self._head,
             nthreads=self.machine.slots,

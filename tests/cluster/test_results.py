@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from kit import store
 from kit.cluster.desk import Desk, Work
+from kit.cluster.incoming import Incoming
 from kit.cluster.machines import Machines
 from kit.cluster.messages import NOT_YOURS, Order, Progressed, decode, encode
 from kit.runs.artifacts import WEIGHTS
@@ -36,12 +38,12 @@ class Counter:
         cell = Cell("mobilenet", 1, 0)
         (job,) = Graph([cell]).jobs(Graph([cell]).wanted(("train",)))
         self.work = self.desk.works["key"] = Work(job, list(job.tasks))
-        self.desk.holder = lambda key: "red"
+        self.desk.holder = lambda key: ("red", "red")
         self.other = create(lab.folder / "red" / "run", lab.run.preset)
         STAGES["train"].perform(self.other, cell, lab.folder / "data", lambda *a: None)
         self.record = self.other.record_path("train", cell).read_bytes()
         self.content = self.other.path(cell, WEIGHTS).read_bytes()
-        self.order = decode(self.ask(self.desk.begin("key", "red", "red")), Order)
+        self.order = decode(self.ask(self.desk.begin("key", "red")), Order)
 
     def ask(self, answer: Any) -> Any:
         return asyncio.run(answer)
@@ -94,10 +96,59 @@ def test_a_record_of_other_settings_is_refused(lab: Lab) -> None:
 def test_who_has_lost_a_job_changes_nothing_any_more(lab: Lab) -> None:
     desk = Counter(lab)
     assert not desk.put(desk.content, worker="blue") and desk.finish(desk.record, worker="blue") == NOT_YOURS
-    assert desk.ask(desk.desk.begin("key", "blue", "blue")) == b""
+    assert desk.ask(desk.desk.begin("key", "blue")) == b""
     said = encode(Progressed(0, "failed", note="no"))
     assert not desk.ask(desk.desk.event("key", "blue", said)) and not desk.ask(desk.desk.give_back("key", "blue", "no"))
     assert desk.told == []
+
+
+def test_a_worker_that_is_lost_while_its_files_are_written_ends_no_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Counter(lab)
+    desk.put(desk.content)
+    own = Incoming.keep
+
+    def lose_it_then_keep(file: Incoming) -> bool:
+        desk.desk.gone("red", "red", "is gone")
+        return own(file)
+
+    monkeypatch.setattr(Incoming, "keep", lose_it_then_keep)
+    assert desk.ask(desk.desk.keep("key", "red", PATH, store.digest(desk.content))) is False
+    assert desk.desk.failed == "" and not (lab.run.folder / PATH).exists()
+    desk.ask(desk.desk.begin("key", "red"))
+    desk.put(desk.content)
+    assert desk.finish(desk.record) == "" and desk.desk.failed == ""
+    assert (lab.run.folder / PATH).read_bytes() == desk.content and not desk.work.left
+
+
+def test_pieces_that_do_not_fit_are_refused_and_end_no_run(lab: Lab) -> None:
+    desk = Counter(lab)
+    assert desk.put(b"one") and not desk.ask(desk.desk.put("key", "red", PATH, 7, b"three"))
+    assert not desk.ask(desk.desk.keep("key", "red", "preset.json", "")) and desk.desk.failed == ""
+
+
+def test_two_workers_of_one_job_write_no_file_together(lab: Lab) -> None:
+    desk = Counter(lab)
+    desk.put(b"late")
+    late = desk.work.incoming[PATH]
+    desk.desk.gone("red", "red", "is gone")
+    desk.ask(desk.desk.begin("key", "red"))
+    desk.put(desk.content)
+    assert not late.add(4, b"r") and not late.add(0, b"later")  # its thread was already under way
+    assert desk.finish(desk.record) == "" and (lab.run.folder / PATH).read_bytes() == desk.content
+    assert not list(lab.run.folder.rglob(".*.partial"))
+
+
+def test_of_a_job_that_was_moved_nothing_more_is_taken(lab: Lab) -> None:
+    desk = Counter(lab)
+    desk.put(desk.content[:10])
+    desk.work.is_given_back = True  # Dask does not know yet
+    assert not desk.put(desk.content) and desk.finish(desk.record) == NOT_YOURS
+
+
+def test_a_job_whose_worker_was_lost_after_its_last_task_is_not_begun_again(lab: Lab) -> None:
+    desk = Counter(lab)
+    desk.put(desk.content)
+    assert desk.finish(desk.record) == "" and desk.ask(desk.desk.begin("key", "red")) == b""
 
 
 def test_what_is_left_of_a_job_has_a_log_of_its_own(lab: Lab) -> None:
@@ -106,7 +157,7 @@ def test_what_is_left_of_a_job_has_a_log_of_its_own(lab: Lab) -> None:
     graph = Graph([msgspec.structs.replace(cell, precision=name) for name in ("float32", "int8")])
     (job,) = graph.jobs(graph.wanted(("convert",)))
     desk.desk.works["key"] = Work(job, list(job.tasks[1:]))
-    order = decode(desk.ask(desk.desk.begin("key", "red", "red")), Order)
+    order = decode(desk.ask(desk.desk.begin("key", "red")), Order)
     assert order.job.tasks == job.tasks[1:]
     assert desk.put(b"trace", name=desk.run.relative(log_of(desk.run, order.job)))
 
