@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -59,10 +59,10 @@ class Order(Struct, frozen=True):
 
 
 class Progressed(Struct, frozen=True):
-    """One task of a job that is running, was found fresh, or failed; numbers as in `Happened`."""
+    """One task of a job that is running or has failed; numbers as in `Happened`. That one is done, only its files prove."""
 
     task: int  # its place in the job
-    state: str
+    state: Literal["running", "failed"]
     done: int = 0
     total: int = 0
     note: str = ""

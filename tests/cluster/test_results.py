@@ -102,6 +102,15 @@ def test_who_has_lost_a_job_changes_nothing_any_more(lab: Lab) -> None:
     assert desk.told == []
 
 
+def test_that_a_task_is_done_is_not_believed_without_its_files(lab: Lab) -> None:
+    desk = Counter(lab)
+    for state in ("done", "fresh"):
+        said = msgspec.msgpack.encode({"task": 0, "state": state})
+        with pytest.raises(msgspec.ValidationError):
+            desk.ask(desk.desk.event("key", "red", said))
+    assert desk.told == [] and desk.work.left
+
+
 def test_a_worker_that_is_lost_while_its_files_are_written_ends_no_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Counter(lab)
     desk.put(desk.content)
