@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -18,7 +18,7 @@ from kit.cluster.messages import File
 from kit.errors import KitError
 
 Fetch = Callable[[File, BinaryIO], Awaitable[None]]
-_SURELY_HELD_S = 600.0  # after its start
+_SURELY_USED_S = 600.0  # after a job has begun, or after the last piece of a file has come
 _DIGITS = 64  # of a SHA-256: the name of a file that is whole
 
 
@@ -38,25 +38,22 @@ class Cache:
         does that. Raises KitError if what it brings is something else, or cannot be written."""
         blob = self._blobs / file.sha256
         try:
-            async with _locked(blob.with_suffix(".lock")):
-                if not await asyncio.to_thread(_is_whole, blob, file.sha256):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            async with _locked(self._blobs / f"{file.sha256[:2]}.lock"):
+                if not await asyncio.to_thread(_link, blob, target, file.sha256):
                     self._make_room(file.size)
-                    await self._bring(file, blob, fetch)
-                os.utime(blob)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.unlink(missing_ok=True)
-                os.link(blob, target)  # whoever writes `target` puts another file in its place
+                    await self._bring(file, blob, target, fetch)
         except OSError as error:
             if error.filename is None and error.strerror is None:
                 raise  # of the network
             raise KitError(f"cannot write {blob} ({error.strerror})", "free up space, or use --cache") from error
 
-    async def _bring(self, file: File, blob: Path, fetch: Fetch) -> None:
-        partial = blob.with_suffix(f".{os.getpid()}.partial")
+    async def _bring(self, file: File, blob: Path, target: Path, fetch: Fetch) -> None:
+        partial = blob.with_suffix(".partial")
         try:
             with partial.open("wb") as stream:
                 await fetch(file, stream)
-            if not await asyncio.to_thread(_is_whole, partial, file.sha256):
+            if not await asyncio.to_thread(_link, partial, target, file.sha256):
                 raise KitError(f"{file.path} came with another SHA-256 than the head said", "check the network")
             partial.replace(blob)
         finally:
@@ -64,26 +61,54 @@ class Cache:
 
     def _make_room(self, size: int) -> None:
         """Delete what was used longest ago until `size` more bytes fit. A job that uses it keeps it by a link of its own."""
-        found = sorted((p for p in self._blobs.iterdir() if len(p.name) == _DIGITS), key=lambda path: path.stat().st_mtime)
-        total = sum(path.stat().st_size for path in found)
-        for path in found:
+        found = []
+        for path in self._blobs.iterdir():
+            with suppress(FileNotFoundError):  # another worker of this machine makes room, too
+                if len(path.name) == _DIGITS:
+                    found.append((path.stat().st_mtime, path.stat().st_size, path))
+        total = sum(known for _, known, _ in found)
+        for _, known, path in sorted(found):
             if total + size <= self.limit:
                 return
-            total -= path.stat().st_size
+            total -= known
             path.unlink(missing_ok=True)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A new folder for one job; those that killed workers left behind go first. Whoever uses one holds `run` in it."""
-        for old in self._scratch.iterdir():
-            if time.time() - old.stat().st_mtime > _SURELY_HELD_S and not store.is_held(old / "run"):
-                shutil.rmtree(old, ignore_errors=True)
-        with TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as name:
+        """A new folder for one job. Whoever uses one holds `run` in it."""
+        try:
+            self._clean_up()
+            made = TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True)
+        except OSError as error:
+            raise KitError(f"cannot write {self._scratch} ({error.strerror})", "free up space, or use --cache") from error
+        with made as name:
             yield Path(name)
 
+    def _clean_up(self) -> None:
+        """Delete what killed workers left behind."""
+        for old in (*self._scratch.iterdir(), *self._blobs.glob("*.partial")):
+            with suppress(FileNotFoundError):  # another worker of this machine cleans up, too
+                if time.time() - old.stat().st_mtime < _SURELY_USED_S or store.is_held(old / "run"):
+                    continue
+                if old.is_dir():
+                    shutil.rmtree(old, ignore_errors=True)
+                else:
+                    old.unlink()
 
-def _is_whole(path: Path, sha256: str) -> bool:
-    return path.is_file() and store.sha256(path) == sha256
+
+def _link(source: Path, target: Path, sha256: str) -> bool:
+    """Put a file at `target` too, if it is there and whole; whoever writes `target` puts another file in its place. What
+    is looked at is the new link: `source` may be deleted meanwhile, to make room."""
+    target.unlink(missing_ok=True)
+    try:
+        os.utime(source)
+        os.link(source, target)
+    except FileNotFoundError:
+        return False
+    if store.sha256(target) == sha256:
+        return True
+    target.unlink()
+    return False
 
 
 @asynccontextmanager

@@ -81,6 +81,40 @@ def test_it_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path: Path) 
     assert (tmp_path / "a").read_bytes() == content("a")  # the job that has it keeps it
 
 
+def test_a_file_that_another_worker_deletes_meanwhile_is_placed_all_the_same(tmp_path: Path) -> None:
+    """One worker looks at a file while another one makes room."""
+    source, caches = Source(), [Cache(tmp_path / "cache", 350) for _ in range(2)]
+    placed(caches[0], "a", tmp_path / "a", source)
+
+    async def both() -> None:
+        for turn in range(50):
+            await asyncio.gather(
+                caches[0].place(file("a"), tmp_path / "again", source),
+                caches[1].place(file(f"b{turn}"), tmp_path / f"b{turn}", source),
+            )
+
+    asyncio.run(both())
+    assert (tmp_path / "again").read_bytes() == content("a") and source.fetched.count("a") > 1
+
+
+def test_what_a_killed_worker_had_half_fetched_goes(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 250)
+    old, new = (tmp_path / "cache" / "files" / f"{name}.partial" for name in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with cache.scratch():
+        assert not old.exists() and new.exists()
+
+
+def test_a_disk_that_takes_no_folder_is_the_machines_fault(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 250)
+    (tmp_path / "cache" / "jobs").rmdir()
+    (tmp_path / "cache" / "jobs").write_bytes(b"")
+    with pytest.raises(KitError, match=r"cannot write .*/jobs \(Not a directory\): free up space"), cache.scratch():
+        pass
+
+
 def test_folders_that_killed_workers_left_go(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", 250)
     old = tmp_path / "cache" / "jobs" / "old"
