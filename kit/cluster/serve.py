@@ -23,6 +23,7 @@ from kit.errors import KitError
 from kit.workflow import local
 
 _ASK_EVERY_S = 1.0
+_ANSWERS_WITHIN_S = 30.0
 _FAREWELL_S = 0.2  # for the last messages to the head
 
 
@@ -97,16 +98,19 @@ class Service:
         while True:
             try:
                 async with rpc(self._head, connection_args=self.security.get_connection_args("worker")) as head:
-                    answer: Any = await asyncio.wait_for(getattr(head, messages.HELLO)(machine=said), 30)
+                    answer: Any = await asyncio.wait_for(getattr(head, messages.HELLO)(machine=said), _ANSWERS_WITHIN_S)
                 return messages.decode(answer, Welcome)
-            except (OSError, TimeoutError) as error:
+            except OSError as error:
                 if time.monotonic() > end:
-                    console.say(f"the last attempt: {str(error).splitlines()[0][:200]}")
+                    console.say(f"the last attempt: {(str(error) or 'no answer').splitlines()[0][:200]}")
                     return None
                 await asyncio.sleep(_ASK_EVERY_S)
+            except (TypeError, msgspec.DecodeError) as error:
+                wrong = f"what answers at {self.address} is no head of this version of the kit"
+                raise KitError(wrong, "start both from the same checkout, or check the address") from error
 
     async def _work(self, name: str) -> str:
-        """Do jobs until the head is gone, or this machine could not do one: then returns why."""
+        """Do jobs until the head is gone, or this machine could not do one: then returns why. Raises KitError."""
         shop = Shop(self.cache)
         worker = Worker(
             self._head,
@@ -117,10 +121,17 @@ class Service:
             local_directory=str(self.cache.dask),
             dashboard=False,
             dashboard_address="127.0.0.1:0",
+            death_timeout=_ANSWERS_WITHIN_S,  # Dask would wait for ever for a head that is gone since it said welcome
             plugins=(_Holder(shop),),
         )
         worker.handlers.clear()  # nobody has to ask it for anything: jobs come by the stream that it opened itself
         shop.use(worker)
+        try:
+            await worker
+        except TimeoutError:
+            return ""
+        except RuntimeError as error:
+            raise KitError(f"cannot join {self.address} ({error.__cause__})", "try again") from error
         async with worker:
             worker.http_server.stop()
             while worker.status in (Status.running, Status.paused):
