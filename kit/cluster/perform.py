@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -134,7 +135,7 @@ class _Following:
         if event.is_machines_fault:
             raise _UnfitError(self._as_at_head(event.note))
         self._failed.add(event.task)
-        await self.link.tell(Progressed(place, event.state, note=self._as_at_head(event.note)))
+        await self.link.tell(Progressed(place, "failed", note=self._as_at_head(event.note)))
 
     async def _finish(self, task: Task, place: int) -> None:
         for file in STAGES[task.stage].outputs:
@@ -158,10 +159,11 @@ class _Following:
     async def _keep_checkpoints(self) -> None:
         self._kept = time.monotonic()
         for path in self._checkpoints():
-            state = _state(path)
-            if state != self._known.get(path):
-                await self.link.keep(path, self.run.relative(path))
-                self._known[path] = state
+            with suppress(FileNotFoundError):  # the stage has ended, and its checkpoint with it
+                state = _state(path)
+                if state != self._known.get(path):
+                    await self.link.keep(path, self.run.relative(path))
+                    self._known[path] = state
 
     async def _send_log(self) -> None:
         path = log_of(self.run, self.order.job)
