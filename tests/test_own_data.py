@@ -81,6 +81,28 @@ def test_another_network_or_another_picture_does_not_overwrite_a_training(own: K
     assert "0 of 5 tasks" in own(*asked, "--dry-run")
 
 
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("nope:build", "architecture nope comes from nope.py, which does not exist: correct its path"),
+        ("nope.keras", "architecture nope comes from nope.keras, which does not exist: correct its path"),
+        ("my_net:biuld", "my_net.py has no function biuld: it must take a shape and a number of classes"),
+        ("my_net:Input", "my_net.py has no function Input: it must take a shape and a number of classes"),
+        ("broken.py:build", "broken.py, line 2: SyntaxError: invalid syntax: correct broken.py"),
+        ("my-net:build", "write it as my_net:build, a module and a function of letters, digits and _"),
+        ("mobilnet_v2", "unknown network 'mobilnet_v2': did you mean mobilenet_v2? Else give module:function"),
+        ("my_net.py", "unknown network 'my_net.py': give module:function of a file here"),
+    ],
+)
+def test_a_network_that_is_not_there_is_said_before_any_picture_is_read(kit: Kit, network: str, said: str) -> None:
+    (kit.folder / "pictures" / "empty").mkdir(parents=True)
+    (kit.folder / "broken.py").write_text("x = 1\nit is = no Python\n")
+    shutil.copy(NETWORK, kit.folder)
+    shown = kit("new", "pictures/", "--network", network, code=1)
+    assert said in shown and shown.startswith("error: ") and len(shown.splitlines()) == 1
+    assert not (kit.folder / "pictures.toml").exists() and not (kit.folder / "data").exists()
+
+
 def test_a_dry_run_reads_no_picture(kit: Kit) -> None:
     runpy.run_path(str(ROOT / "benchmarks" / "tiles.py"))["make"](kit.folder / "pictures", 20)
     kit("new", "pictures/", "--network", "mobilenet_v2", "--image-size", "32", "--data", "elsewhere")

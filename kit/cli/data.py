@@ -47,7 +47,7 @@ def new(
     """Write a preset for your own pictures and your own network, with comments; `kit reproduce --preset` then runs it."""
     from kit import store
     from kit.datasets import prepare
-    from kit.study import template
+    from kit.study import networks, possible, template
     from kit.study.datasets import OwnDataset
     from kit.study.preset import parse
 
@@ -57,6 +57,10 @@ def new(
     target = output or Path(f"{source.name}.toml")
     if target.exists():
         raise KitError(f"{target} exists already", "name another with --output, or delete it")
+    name, own = template.network(network)
+    if own is not None:
+        possible.refuse_network(name, own)
+        networks.settled(name, own, None)
     prepare.prepare(data, source)
     looked = prepare.looked(data, source)
     placed = template.placed(source, target.parent)

@@ -15,7 +15,7 @@ from kit.study.settings import Network
 def source(build: str) -> tuple[Path, str]:
     """The file and the function that `build = "folder/module:function"` names."""
     module, _, function = build.rpartition(":")
-    folder, _, name = module.rpartition("/")
+    folder, _, name = module.removesuffix(".py").rpartition("/")
     return Path(folder, *name.split(".")).with_suffix(".py"), function
 
 
@@ -32,16 +32,21 @@ def files(network: Network) -> dict[str, Path]:
 def settled(name: str, network: Network, run: Path | None) -> Network:
     """The network with the SHA-256 of its files. Those that are gone leave it as it was.
 
-    Raises KitError if one is missing that was never read, or if it is in the folder of a `run`: code comes from the user.
+    Raises KitError if one is missing that was never read, if the code doesn't have the function, or if it is in the folder
+    of a `run`: code comes from the user.
     """
     found = list(files(network).values())
     for path in found:
         if run is not None and path.resolve().is_relative_to(run.resolve()):
             raise KitError(f"architecture {name} comes from {path}, in a run's folder", "move it beside your preset")
         if not path.is_file() and not network.sha256:
-            raise KitError(f"architecture {name} comes from {path}, which does not exist", "correct its path in the preset")
+            raise KitError(f"architecture {name} comes from {path}, which does not exist", "correct its path")
     if not found or not all(path.is_file() for path in found):
         return network
+    if network.build:
+        path, function = source(network.build)
+        if not code.may_have(path, function):
+            raise KitError(f"{path} has no function {function}", "it must take a shape and a number of classes")
     digest = store.digest("".join(store.sha256(path) for path in found).encode())
     return msgspec.structs.replace(network, sha256=digest)
 

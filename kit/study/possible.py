@@ -57,10 +57,10 @@ def _network(name: str, network: Network) -> Iterator[str]:
     if sum(map(bool, (network.build, network.model, network.application))) != 1:
         yield f"{key} needs one of build, model and application"
     if network.build and not re.fullmatch(r"([^:\0]*/)?[A-Za-z_][\w.]*:[A-Za-z_]\w*", network.build):
-        yield f"{key}.build is {network.build!r}: write it as module:function, such as my_net:build"
+        yield f"{key}.build is {network.build!r}: write it as my_net:build, a module and a function of letters, digits and _"
     if network.model and (network.weights or Path(network.model).suffix not in (".keras", ".h5")):
         yield f"{key}.model is {network.model!r}: it must be a .keras or .h5 file, and brings its weights"
-    if network.application and not network.application.isidentifier():
+    if network.application and not re.fullmatch(r"[A-Z]\w*", network.application):
         yield f"{key}.application is {network.application!r}: name one of keras.applications, such as ResNet50"
     if not 0 < network.width <= 4 or (network.width != 1 and not network.application):
         yield f"{key}.width is {network.width:g}: it must be above 0 and at most 4, and of an application"
@@ -199,4 +199,10 @@ def refuse(preset: Settings, source: str) -> None:
 def refuse_own(source: OwnDataset) -> None:
     """Raise KitError if a data set of the user's own can't be as it is described."""
     if found := list(_own(source)):
+        raise KitError("; ".join(found))
+
+
+def refuse_network(name: str, network: Network) -> None:
+    """The same for a network."""
+    if found := list(_network(name, network)):
         raise KitError("; ".join(found))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import msgspec
 
+from kit.errors import KitError, nearest
 from kit.study.architectures import ARCHITECTURES
 from kit.study.datasets import Found, OwnDataset
+from kit.study.settings import Network
 
 _TEXT = """\
 # Written by `kit new`. Every setting is described in docs/format.md#presets; what isn't here has its default.
@@ -68,20 +71,36 @@ _ORIGINS = {
 }
 
 
-def network(value: str) -> tuple[str, str]:
-    """The name of a network and the lines of its table: `module:function`, a .keras or .h5 file, one of the kit's seven, or
-    one of `keras.applications`."""
+def network(value: str) -> tuple[str, Network | None]:
+    """The name of a network, and what it comes from unless it is one of the kit's: `module:function`, a .keras or .h5 file,
+    or one of `keras.applications`. Raises KitError if it is none of these."""
     if value in ARCHITECTURES:
-        return value, "# one of the kit's own: no settings"
-    kind = "build" if ":" in value else "model" if Path(value).suffix in (".keras", ".h5") else "application"
+        return value, None
+    if _kind(value) == "application" and not re.fullmatch(r"[A-Z]\w*", value):
+        near = nearest(value, ARCHITECTURES)
+        hint = f"did you mean {near[0]}? Else " if near else ""
+        ways = "module:function of a file here, a .keras or .h5 file, one of keras.applications such as ResNet50"
+        raise KitError(f"unknown network {value!r}", f"{hint}give {ways}, or one of {', '.join(ARCHITECTURES)}")
     stem = Path(value.partition(":")[0]).stem
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem).strip("_-").lower()
+    return name if name and name not in ARCHITECTURES else f"my_{name}", msgspec.convert({_kind(value): value}, Network)
+
+
+def _kind(value: str) -> str:
+    return "build" if ":" in value else "model" if Path(value).suffix in (".keras", ".h5") else "application"
+
+
+def _origin(value: str) -> str:
+    """The lines of a network's table."""
+    if value in ARCHITECTURES:
+        return "# one of the kit's own: no settings"
+    kind = _kind(value)
     lines = [
         f"# {_ORIGINS[kind]}",
         f"{kind} = {quoted(value)}",
         'input = "0..255"                         # what it wants pixels scaled to; or "0..1", "-1..1"',
     ]
-    return name if name and name not in ARCHITECTURES else f"my_{name}", "\n".join(lines)
+    return "\n".join(lines)
 
 
 def placed(source: OwnDataset, folder: Path) -> OwnDataset:
@@ -92,7 +111,7 @@ def placed(source: OwnDataset, folder: Path) -> OwnDataset:
 
 def placed_network(value: str, folder: Path) -> str:
     """What `network` takes, with its path relative to a preset's folder; a name stays one."""
-    if ":" not in value and Path(value).suffix not in (".keras", ".h5"):
+    if _kind(value) == "application":
         return value
     path, colon, function = value.partition(":")
     return os.path.relpath(path, folder) + colon + function
@@ -111,7 +130,6 @@ def preset(name: str, file: str, source: OwnDataset, found: Found, counts: tuple
     batches = -(-left // batch)
     epochs = max(5, min(40, round(20_000 / batches)))
     is_uneven = max(counts) >= 2 * min(counts)
-    own, origin = network(wanted)
     return _TEXT.format(
         name=quoted(name),
         file=file,
@@ -120,8 +138,8 @@ def preset(name: str, file: str, source: OwnDataset, found: Found, counts: tuple
         size=source.image_size,
         share=source.test_share,
         seed=source.split_seed,
-        network=own,
-        origin=origin,
+        network=network(wanted)[0],
+        origin=_origin(wanted),
         epochs=epochs,
         batch=batch,
         rate="1e-3",

@@ -329,7 +329,7 @@ def test_no_content_of_arrays_gives_a_trace(tmp_path: Path, start: int, length: 
         ({"architectures": ["../../x"]}, "can't name a folder"),
         ({"networks": {"../x": {"application": "VGG16"}}}, "can't be the name of a network"),
         ({"networks": {"mobilenet": {"application": "VGG16"}}}, "can't be the name of a network"),
-        ({"networks": {"x": {"build": "a;b"}}}, "write it as module:function"),
+        ({"networks": {"x": {"build": "a;b"}}}, "write it as my_net:build"),
         ({"networks": {"x": {"model": "x.pkl"}}}, "must be a .keras or .h5 file"),
         ({"dataset": {"folder": "a", "arrays": "b"}}, None),
     ],
@@ -368,6 +368,7 @@ def test_paths_of_kit_new_are_relative_to_its_preset() -> None:
     ("wanted", "name", "line"),
     [
         ("nets/my_net:build", "my_net", 'build = "nets/my_net:build"'),
+        ("my_net.py:build", "my_net", 'build = "my_net.py:build"'),
         ("a b.keras", "a_b", 'model = "a b.keras"'),
         ("ResNet50", "resnet50", 'application = "ResNet50"'),
         ("MobileNet", "my_mobilenet", 'application = "MobileNet"'),
@@ -375,5 +376,6 @@ def test_paths_of_kit_new_are_relative_to_its_preset() -> None:
     ],
 )
 def test_the_network_of_kit_new_is_what_its_name_says(wanted: str, name: str, line: str) -> None:
-    found, lines = template.network(wanted)
-    assert found == name and line in lines
+    source, found = OwnDataset(folder="flowers"), Found(("a", "b"), 20, 2, "0" * 64, "1" * 64)
+    text = template.preset("mine", "mine.toml", source, found, (10, 10), wanted)
+    assert f"[architectures.{name}]\n" in text and line in text.splitlines()

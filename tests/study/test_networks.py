@@ -58,3 +58,26 @@ def test_code_in_one_file_and_weights_are_identified_by_their_content_alone(tmp_
 def test_no_imported_code_comes_from_a_runs_folder(network: Network, tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"blocks.py, in a run's folder"):
         networks.settled("mine", network, tmp_path / "parts")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def build(): ...", "from parts import build", "from parts import b as build", "from parts import *", "build = 1"],
+)
+def test_a_function_may_come_from_anywhere(tmp_path: Path, text: str) -> None:
+    (tmp_path / "my_net.py").write_text(text)
+    assert len(networks.settled("mine", Network(build=f"{tmp_path}/my_net:build"), None).sha256) == 64
+
+
+@pytest.mark.parametrize("text", ["class Mine:\n    def build(self): ...", "build(1)", "def other():\n    build = 1", ""])
+def test_a_function_of_another_scope_is_not_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "my_net.py").write_text(text)
+    with pytest.raises(KitError, match="has no function build"):
+        networks.settled("mine", Network(build=f"{tmp_path}/my_net:build"), None)
+
+
+@pytest.mark.parametrize("content", [b"return (", b"\0", b"\xff", b"(" * 5000])
+def test_what_is_no_python_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "my_net.py").write_bytes(content)
+    with pytest.raises(KitError, match=r"my_net.py.*: correct .*my_net.py$"):
+        networks.settled("mine", Network(build=f"{tmp_path}/my_net:build"), None)
