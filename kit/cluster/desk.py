@@ -54,8 +54,14 @@ class Desk:
         self.works: dict[str, Work] = {}
         self.holder: Callable[[str], tuple[str, str]] = lambda key: ("", "")
         self.failed: str = ""
+        self.is_closing = False
         self.paces = Paces(lambda task: estimate_s(task, run.preset))
         self.supply = Supply(run, data)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a worker is doing a job."""
+        return any(work.worker for work in self.works.values())
 
     def handlers(self) -> dict[str, Callable[..., object]]:
         """What workers may ask for, by its name."""
@@ -78,7 +84,7 @@ class Desk:
     async def begin(self, key: str, worker: str) -> bytes:
         """The order for a job; empty for a worker that has none such, or if nothing is left of it."""
         work = self._held(key, worker)
-        if work is None or not work.left:
+        if work is None or not work.left or self.is_closing:
             return b""
         work.worker, work.machine = self.holder(key)
         work.incoming, work.ordered = {}, list(work.left)
@@ -90,15 +96,19 @@ class Desk:
         data, own = await asyncio.to_thread(self.supply.for_all)
         return messages.encode(Order(job, self.run.preset, self.run.is_seeded, files, data, own, self.keep_every_s))
 
-    async def event(self, key: str, worker: str, content: bytes) -> bool:
-        """What a task is doing. As in all answers below, False means that the job is another worker's now."""
+    async def event(self, key: str, worker: str, content: bytes) -> bool | str:
+        """What a task is doing. As in all answers below, False means that the job is another worker's now. The answer
+        CLOSING is the worker's last chance to send a checkpoint."""
         work = self._held(key, worker)
         if work is None:
             return False
         said = messages.decode(content, Progressed)
         task = work.ordered[said.task]
-        if task not in work.left:
-            return True
+        if task in work.left:
+            self._progressed(work, task, said)
+        return messages.CLOSING if self.is_closing else True
+
+    def _progressed(self, work: Work, task: Task, said: Progressed) -> None:
         if said.state != "running":
             work.left.remove(task)
             self.paces.ended(work.machine, task)
@@ -106,7 +116,6 @@ class Desk:
             self.paces.progressed(work.machine, task, said.done / said.total, time.monotonic())
         note = said.note.replace(messages.RUN, f"{self.run.folder}/")
         self.tell(Happened(work.job, task, said.state, said.done, said.total, note, machine=work.machine))
-        return True
 
     async def put(self, key: str, worker: str, name: str, offset: int, content: bytes) -> bool:
         """A piece of a file that the job writes."""

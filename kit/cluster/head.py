@@ -14,6 +14,7 @@ from distributed import Client, Scheduler, SchedulerPlugin, Status
 from distributed.scheduler import WorkerState
 from distributed.security import Security
 
+from kit import console
 from kit.cluster import settings
 from kit.cluster.address import Address
 from kit.cluster.desk import Desk, Work
@@ -21,10 +22,11 @@ from kit.cluster.perform import perform
 from kit.workflow.graph import Job
 
 IDLE_S = 10.0  # after which there is nothing else for a machine to do
+FAREWELL_S = 10.0  # for the last checkpoints
 
 
 class Head:
-    """Leaving the `with` block ends the scheduler, and with it what workers are doing."""
+    """Leaving the `with` block ends the scheduler, and with it what workers are doing, once their checkpoints are here."""
 
     def __init__(self, address: Address, security: Security, desk: Desk) -> None:
         self.address, self.desk = address, desk
@@ -85,8 +87,18 @@ class Head:
                     self.slots = _slots(scheduler)
                     await self._relieve(scheduler)
                     await _moment(self._over)
+                await self._take_leave()
                 for task in self._tasks:
                     task.cancel()
+
+    async def _take_leave(self) -> None:
+        """Let workers send their last checkpoints, if the run was stopped."""
+        self.desk.is_closing = True
+        end = time.monotonic() + FAREWELL_S
+        if self.desk.is_at_work:
+            console.say(f"getting the last checkpoints, for {FAREWELL_S:.0f} s at most; Ctrl-C skips that")
+        while self.desk.is_at_work and not self.desk.failed and time.monotonic() < end:
+            await asyncio.sleep(0.1)
 
     async def _relieve(self, scheduler: Scheduler) -> None:
         """Take a job from a slow machine if a fast one has had nothing to do for a while."""

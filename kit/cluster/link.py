@@ -41,8 +41,9 @@ class Link:
             await asyncio.to_thread(stream.write, piece)
             offset += len(piece)
 
-    async def tell(self, said: Progressed) -> None:
-        await self._insist(messages.EVENT, content=messages.encode(said))
+    async def tell(self, said: Progressed) -> bool:
+        """Whether to go on: not if the head is about to end."""
+        return await self._insist(messages.EVENT, content=messages.encode(said)) != messages.CLOSING
 
     async def send(self, path: Path, name: str) -> str:
         """Send a file in pieces, and return its SHA-256. It may be replaced meanwhile: what was opened is what is sent."""
@@ -71,6 +72,8 @@ class Link:
     async def give_back(self, reason: str) -> None:
         await self._insist(messages.GIVE_BACK, reason=reason)
 
-    async def _insist(self, what: str, **keywords: object) -> None:
-        if not await self._ask(what, **keywords, **self._own):
+    async def _insist(self, what: str, **keywords: object) -> object:
+        answer = await self._ask(what, **keywords, **self._own)
+        if not answer:
             raise TakenAwayError
+        return answer

@@ -20,6 +20,7 @@ HELLO, BEGIN, BLOB, EVENT, PUT, KEEP, FINISH, GIVE_BACK = (
 
 RUN = "{run}/"  # stands for the run's folder, where a worker speaks of a file in its own
 NOT_YOURS = "another worker has it now"
+CLOSING = "the head ends"
 
 
 class Machine(Struct, frozen=True):

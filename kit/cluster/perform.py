@@ -106,6 +106,7 @@ class _Following:
         self._open = list(order.job.tasks)
         self._failed: set[Task] = set()
         self._told, self._kept = 0.0, time.monotonic()
+        self._latest: Progressed | None = None
         self._known = {path: _state(path) for path in self._checkpoints()}
 
     async def follow(self, executor: LocalExecutor) -> None:
@@ -116,6 +117,8 @@ class _Following:
                     await self._end(event)
                     return
                 await self._pass_on(event)
+            if time.monotonic() - self._told > _TELL_EVERY_S:
+                await self._tell()
             if time.monotonic() - self._kept > self.order.keep_every_s:
                 await self._keep_checkpoints()
             await asyncio.sleep(_LOOK_EVERY_S)
@@ -123,9 +126,9 @@ class _Following:
     async def _pass_on(self, event: Happened) -> None:
         place = self.order.job.tasks.index(event.task)
         if event.state == "running":
-            if not event.total or time.monotonic() - self._told > _TELL_EVERY_S:
-                self._told = time.monotonic()
-                await self.link.tell(Progressed(place, "running", event.done, event.total, event.note))
+            self._latest = Progressed(place, "running", event.done, event.total, event.note)
+            if not event.total:
+                await self._tell()
             return
         self._open.remove(event.task)
         if event.state == "done":
@@ -136,6 +139,13 @@ class _Following:
             raise _UnfitError(self._as_at_head(event.note))
         self._failed.add(event.task)
         await self.link.tell(Progressed(place, "failed", note=self._as_at_head(event.note)))
+
+    async def _tell(self) -> None:
+        """Also where nothing is new: the answer may be that the job has been moved, or that the head is about to end."""
+        self._told = time.monotonic()
+        if self._latest is not None and not await self.link.tell(self._latest):
+            await self._keep_checkpoints()
+            raise TakenAwayError
 
     async def _finish(self, task: Task, place: int) -> None:
         for file in STAGES[task.stage].outputs:

@@ -75,19 +75,33 @@ def _joining(at: Address, target: Target) -> list[str]:
 @contextmanager
 def _local(run: Run, data: Path, count: int, target: Target) -> Iterator[ClusterExecutor]:
     """Workers on this machine, one job each, that share its cache and end with the run."""
-    with TemporaryDirectory(prefix="kit-") as folder, ExitStack() as stack:
+    with TemporaryDirectory(prefix="kit-") as folder, ExitStack() as after_the_head:
         own = Path(folder) / "keys"
         keys.make(own)
-        executor = stack.enter_context(listening(run, data, Address("127.0.0.1", 0), own, target.mixed, target.keep_every_s))
-        at, cache = str(executor.address), Path(folder) / "cache"
-        common: list[str | Path] = [KIT, "worker", at, "--slots", "1", "--keys", own, "--cache", cache, "--patience", "0"]
-        workers = [process.Dialog([*common, "--name", f"worker-{index}"]) for index in range(1, count + 1)]
-        for worker in workers:
-            stack.callback(worker.end)
-            stack.callback(worker.terminate)
-        executor.check = lambda: _refuse_none(workers)
-        executor.waits_for = "its own workers to start"
-        yield executor
+        with listening(run, data, Address("127.0.0.1", 0), own, target.mixed, target.keep_every_s) as executor:
+            at, cache = str(executor.address), Path(folder) / "cache"
+            common: list[str | Path] = [
+                KIT,
+                "worker",
+                at,
+                "--slots",
+                "1",
+                "--keys",
+                own,
+                "--cache",
+                cache,
+                "--patience",
+                "0",
+            ]
+            workers = []
+            for index in range(1, count + 1):
+                workers.append(process.Dialog([*common, "--name", f"worker-{index}"]))
+                after_the_head.callback(workers[-1].end)
+            for worker in workers:
+                after_the_head.callback(worker.terminate)  # all of them, before any is waited for
+            executor.check = lambda: _refuse_none(workers)
+            executor.waits_for = "its own workers to start"
+            yield executor
 
 
 def _refuse_none(workers: list[process.Dialog]) -> None:
@@ -103,8 +117,8 @@ def _slurm(run: Run, data: Path, wanted: slurm.Slurm, target: Target) -> Iterato
     at = address.parse(wanted.head)
     join = [str(KIT), *_joining(at, target)[1:]]
     with (
+        slurm.submitted(wanted, join) as number,  # first, so that workers outlive the head's farewell
         listening(run, data, at, target.keys, target.mixed, target.keep_every_s) as executor,
-        slurm.submitted(wanted, join) as number,
     ):
         executor.waits_for = f"Slurm to start workers: squeue --job {number}"
         yield executor

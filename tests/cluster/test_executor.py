@@ -91,6 +91,40 @@ def test_a_lost_machines_task_resumes_elsewhere_at_its_checkpoint(
     assert f"red is gone: {TRAINING} will resume on another machine" in said
 
 
+@pytest.mark.parametrize("answers", [True, False], ids=["workers that answer", "one that does not"])
+def test_a_head_that_is_stopped_gets_the_last_checkpoints_but_waits_for_no_one(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answers: bool
+) -> None:
+    started, over = threading.Event(), threading.Event()
+    monkeypatch.setattr(perform, "_TELL_EVERY_S", 0.0)
+    kept = lab.run.folder / "mobilenet@1/s00" / CHECKPOINT
+
+    def trouble(machine: str, run: Run, task: Task) -> None:
+        store.write(run.path(task.cell, CHECKPOINT), b"epoch 3")
+        started.set()
+        over.wait(60)
+
+    async def hang(link: Link, said: Progressed) -> bool:
+        return not started.is_set() or await asyncio.Event().wait()
+
+    def stop() -> None:
+        if started.is_set():
+            raise KeyboardInterrupt
+
+    troubled(monkeypatch, trouble)
+    if not answers:
+        monkeypatch.setattr(Link, "tell", hang)
+        monkeypatch.setattr(head, "FAREWELL_S", 0.1)
+    with ExitStack() as workers, pytest.raises(KeyboardInterrupt):
+        with listening(lab.run, lab.folder / "data", HERE, None) as executor:
+            executor.check = stop
+            workers.enter_context(lab.worker(executor, "red"))
+            lab.execute(executor)
+        over.set()
+    assert "getting the last checkpoints, for " in capsys.readouterr().out
+    assert kept.is_file() == answers and (not answers or kept.read_bytes() == b"epoch 3")
+
+
 def test_what_a_machine_cannot_do_another_one_does(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,11 +213,11 @@ def test_a_broken_connection_costs_no_task(
     broken: list[Progressed] = []
     own = Link.tell
 
-    async def tell(link: Link, said: Progressed) -> None:
+    async def tell(link: Link, said: Progressed) -> bool:
         if not broken:
             broken.append(said)
             raise CommClosedError("in the middle of a message")
-        await own(link, said)
+        return await own(link, said)
 
     monkeypatch.setattr(Link, "tell", tell)
     with listening(lab.run, lab.folder / "data", HERE, None) as executor, lab.worker(executor, "red"):
