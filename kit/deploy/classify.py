@@ -30,6 +30,8 @@ def inside(path: Path) -> list[Path]:
 
 def pixels(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     """An upright RGB picture, stretched to the size that the network takes."""
+    if not path.is_file():
+        raise OSError("it is no ordinary file")
     with Image.open(path, formats=FORMATS) as picture:
         picture.draft(None, (2 * width, 2 * height))  # decodes a large JPEG at a fraction of its size
         upright = ImageOps.exif_transpose(picture)
@@ -52,21 +54,24 @@ def probabilities(model: Interpreter, image: NDArray[np.uint8]) -> NDArray[np.fl
 
 
 def main() -> None:
+    if not sys.argv[1:]:
+        sys.exit(__doc__)
     labels = (HERE / "labels.txt").read_text(encoding="utf-8").splitlines()
     model = Interpreter(str(HERE / "model.tflite"))
     model.allocate_tensors()
     _, height, width, _ = model.get_input_details()[0]["shape"]
     failed = False
     for path in [path for name in sys.argv[1:] for path in inside(Path(name))]:
+        shown = bytes(path).decode(errors="replace")
         try:
             image = pixels(path, int(height), int(width))
         except Exception as error:  # a broken picture makes Pillow raise anything
             failed = True
-            print(f"{path}: cannot be read: {error}", file=sys.stderr)
+            print(f"{shown}: cannot be read: {error}", file=sys.stderr)
         else:
             found = probabilities(model, image)
             best = np.argsort(-found, kind="stable")[:3]
-            print(f"{path}: " + ", ".join(f"{labels[index]} {found[index]:.1%}" for index in best))
+            print(f"{shown}: " + ", ".join(f"{labels[index]} {found[index]:.1%}" for index in best))
     sys.exit(failed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -26,14 +27,17 @@ def export(run: Run, models: Mapping[Cell, Path], target: Path, signed: card.Sig
     """Write a folder for each cell into `target`, and yield it. `models`: each one's .tflite file, which a bundle has
     packed.
 
-    Raises KitError if a cell's records don't belong to its run, and if the file with metadata predicts something else.
+    Raises KitError if a cell's records don't belong to its run, or if the file with metadata predicts something else;
+    nothing is written of that cell.
     """
     for result in results(run, list(models)):
         model = msgspec.structs.replace(of_cell(run, result.cell), path=models[result.cell])
+        ends = predict.described(model, "litert")
+        made = files(run, model, ends, result, signed)
+        _compare(model, made[MODEL], ends)
         folder = target / folder_name(result.cell)
-        for name, content in files(run, model, result, signed).items():
+        for name, content in made.items():
             store.write(folder / name, content)
-        _compare(model, folder / MODEL)
         yield folder
 
 
@@ -42,13 +46,12 @@ def folder_name(cell: Cell) -> str:
     return cell.name.replace("@", "-seed").replace("/", "-")
 
 
-def files(run: Run, model: Model, result: Result, signed: card.Signed) -> dict[str, bytes]:
+def files(run: Run, model: Model, ends: predict.Ends, result: Result, signed: card.Signed) -> dict[str, bytes]:
     """What a cell's folder holds, by name. Raises KitError."""
     try:
         content = model.path.read_bytes()
     except OSError as error:
         raise KitError(f"{model.path} cannot be read ({error.strerror})", run.command) from error
-    ends = predict.described(model, "litert")
     known = card.facts(run, result, ends.image, (ends.input, ends.output), store.digest(content))
     name, description = label(result.cell), f"An image classifier for {known.data.label}"
     about = metadata.About(model.labels, *_input(model), name, description, signed.author, signed.licence)
@@ -72,14 +75,16 @@ def _program(scaling: Input) -> str:
     return text.replace(_CONSTANTS, f"SCALE, OFFSET = {scale!r}, {offset!r}")
 
 
-def _compare(model: Model, exported: Path) -> None:
+def _compare(model: Model, exported: bytes, ends: predict.Ends) -> None:
     """Raises KitError unless both files give identical predictions for random images."""
     import numpy as np
 
-    ends = predict.described(model, "litert")
     generator = np.random.default_rng(0)
     images = [generator.integers(0, 256, ends.image, np.uint8) for _ in range(_TRIED)]
-    both = (model, msgspec.structs.replace(model, path=exported))
-    first, second = (predict.probabilities(one, "litert", images, _input(model)) for one in both)
+    with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
+        path = Path(scratch, MODEL)
+        path.write_bytes(exported)
+        both = (model, msgspec.structs.replace(model, path=path))
+        first, second = (predict.probabilities(one, "litert", images, _input(model)) for one in both)
     if first.tobytes() != second.tobytes():
-        raise KitError(f"{exported} predicts something else than {model.path}", "report it, with both files")
+        raise KitError(f"with metadata, {model.path} predicts something else", "report it, with that file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from PIL import Image
 from kit.analysis.results import results
 from kit.datasets.prepare import load
 from kit.deploy import card, inside, metadata
+from kit.deploy.export import export
+from kit.errors import KitError
 from kit.runs.run import open_run
 from kit.study.grid import named
 from tests.conftest import Kit
@@ -91,6 +94,30 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(exported: Path, 
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert f"{tmp_path / 'a.png'}: cannot be read" in done.stderr and done.stdout.startswith(f"{tmp_path / 'b.png'}: ")
     assert len(done.stdout.splitlines()) == 1 and "._b.png" not in done.stderr
+
+
+def test_any_file_name_and_no_ordinary_file(exported: Path, pictures: Path, tmp_path: Path) -> None:
+    shutil.copy(pictures / "0.png", tmp_path / os.fsdecode(b"caf\xe9.png"))
+    os.mkfifo(tmp_path / "pipe.png")
+    done = classified(exported, tmp_path)
+    assert done.stdout.startswith(f"{tmp_path}/caf\ufffd.png: ") and len(done.stdout.splitlines()) == 1
+    assert done.stderr.splitlines()[-1] == f"{tmp_path}/pipe.png: cannot be read: it is no ordinary file"
+
+
+def test_without_pictures_the_program_says_how_it_is_used(exported: Path) -> None:
+    done = classified(exported)
+    assert done.returncode == 1 and "python3 classify.py PICTURE..." in done.stderr
+
+
+def test_a_model_that_predicts_something_else_with_metadata_is_not_written(
+    smoke: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, cell = open_run(smoke.folder / "runs" / "smoke"), named(CELL)
+    other = run.path(named("mobilenet_v3_small@1/s00/int8"), "model.tflite").read_bytes()
+    monkeypatch.setattr(metadata, "add", lambda model, about: other)
+    with pytest.raises(KitError, match=r"with metadata, .* predicts something else"):
+        list(export(run, {cell: run.path(cell, "model.tflite")}, tmp_path / "to", card.Signed()))
+    assert not (tmp_path / "to").exists()
 
 
 def test_the_model_describes_itself(exported: Path, smoke: Kit) -> None:

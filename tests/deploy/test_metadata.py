@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,18 @@ def test_the_model_itself_is_in_the_file_at_a_place_that_keeps_its_alignment(des
 def test_a_model_with_metadata_gets_no_others(described: Path) -> None:
     with pytest.raises(KitError, match="has metadata already"):
         metadata.add(described.read_bytes(), ABOUT)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_labels_that_cannot_be_unpacked_are_none(described: Path, method: int) -> None:
+    content = described.read_bytes()
+    with zipfile.ZipFile(described) as archive:
+        (entry,) = archive.infolist()
+    for header, place in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        at = content.index(header, entry.header_offset) + place
+        content = content[:at] + struct.pack("<H", method) + content[at + 2 :]
+    described.write_bytes(content)
+    assert inside.read(described) is None
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
