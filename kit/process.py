@@ -109,6 +109,9 @@ def feed(
         except (TimedOut, subprocess.TimeoutExpired):
             process.kill()
             raise TimedOut(f"{argv[0]} took nothing for {patience_s:.0f} s", "try again") from None
+        except BaseException:
+            process.kill()
+            raise
         return Completed(process.returncode, _text(out), _text(err))
 
 

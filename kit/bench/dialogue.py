@@ -38,7 +38,7 @@ class Monitor:
             self.dialog.send('["beat"]')
 
     def receive(self, kind: type[T], timeout_s: float = _SILENCE_S) -> T:
-        """Its next answer. Raises ConnectionLost or KitError if there is none, or if it is none of this `kind`."""
+        """Its next answer. If there is none, or none of this `kind`: ends it, and raises ConnectionLost or KitError."""
         try:
             line = self.dialog.receive(timeout_s)
         except process.TimedOut as error:
@@ -50,6 +50,7 @@ class Monitor:
         try:
             return msgspec.json.decode(line, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self.end()
             remedy = "rebuild the Pi image with `kit build pi`, then run the same command"
             said = " ".join(line[:100].split())
             raise KitError(f'{self.where}: cannot read its answer ({error}): "{said}"', remedy) from error

@@ -81,9 +81,9 @@ class Local:
             f"--sys={self.sys_folder}",
             f"--patience={PATIENCE_S}",
         ]
-        monitor = Monitor(process.Dialog(argv), self.where, _ended)
         origin, device = self.described()
         paths = {digest: str(path.resolve()) for digest, path in files.items()}
+        monitor = Monitor(process.Dialog(argv), self.where, _ended)
         with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
             try:
                 yield ReadyDevice(monitor, origin, device, paths, f"{scratch}/probabilities.npy")
