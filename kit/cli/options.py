@@ -132,3 +132,4 @@ ImageTag = Annotated[str, typer.Option("--image", help="The Pi image on this mac
 IMAGE = "kit-pi:arm64"
 
 DATA, RUNS, REPORTS = Path("data"), Path("runs"), Path("reports")
+KEEP_EVERY_S = 180.0

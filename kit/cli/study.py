@@ -33,7 +33,7 @@ def reproduce(
     keys: opt.Keys = None,
     insecure: opt.Insecure = False,
     mixed: opt.Mixed = False,
-    keep_every: opt.KeepEvery = 180.0,
+    keep_every: opt.KeepEvery = opt.KEEP_EVERY_S,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and about how long.")] = False,
     until_decided: opt.UntilDecided = None,
     max_seeds: opt.MaxSeeds = 10,
@@ -74,7 +74,7 @@ def train(
     keys: opt.Keys = None,
     insecure: opt.Insecure = False,
     mixed: opt.Mixed = False,
-    keep_every: opt.KeepEvery = 180.0,
+    keep_every: opt.KeepEvery = opt.KEEP_EVERY_S,
     folder: opt.Runs = opt.RUNS,
 ) -> None:
     """Train the architectures of a preset."""
@@ -95,7 +95,7 @@ def compress(
     keys: opt.Keys = None,
     insecure: opt.Insecure = False,
     mixed: opt.Mixed = False,
-    keep_every: opt.KeepEvery = 180.0,
+    keep_every: opt.KeepEvery = opt.KEEP_EVERY_S,
     folder: opt.Runs = opt.RUNS,
 ) -> None:
     """Prune and quantize: every cell of a run as a .tflite file."""
@@ -114,7 +114,7 @@ def evaluate(
     keys: opt.Keys = None,
     insecure: opt.Insecure = False,
     mixed: opt.Mixed = False,
-    keep_every: opt.KeepEvery = 180.0,
+    keep_every: opt.KeepEvery = opt.KEEP_EVERY_S,
     folder: opt.Runs = opt.RUNS,
 ) -> None:
     """Run every .tflite file of a run on all images."""

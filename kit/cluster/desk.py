@@ -28,9 +28,8 @@ TRIES = 3  # of one job, on machines that could not do it
 
 @dataclass
 class Work:
-    """A job that has not ended. `worker` is the address of who has begun it last, `machine` its name, `ordered` the tasks it
-    was given. `gave_up` says why no machine is tried any more, `wish` the address of the worker that it was moved
-    to."""
+    """A job that has not ended. `worker` is the address of who began it last, `machine` its name, `ordered` the tasks it was
+    given. `gave_up` says why no other machine is tried, `wish` is the address of the worker that it was moved to."""
 
     job: Job
     left: list[Task]
@@ -178,7 +177,7 @@ class Desk:
             work.gave_up = f"{reason} (on {work.machine}, the last of {TRIES} tries)"
             return True
         work.is_given_back = True
-        self.tell(f"{work.machine} gives {work.left[0].name} back, for another machine: {reason}")
+        self.tell(f"{work.machine} could not do {work.left[0].name}, which another machine will try: {reason}")
         self._moved(work)
         return True
 
@@ -220,7 +219,7 @@ class Desk:
         work = self.works.pop(key)
         if is_broken and work.left and work.tries + 1 < TRIES:
             work.tries, work.is_given_back = work.tries + 1, True
-            self.tell(f"{work.machine} lost its connection, and does not do {work.left[0].name} any more")
+            self.tell(f"{work.machine} lost its connection: {work.left[0].name} will resume on another machine")
             self._moved(work)
         if work.is_given_back:
             work.is_given_back = False

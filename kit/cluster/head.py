@@ -54,8 +54,8 @@ class Head:
         asyncio.run_coroutine_threadsafe(self._begin(job), self._loop)
 
     def _run(self) -> None:
-        settings.use()
         try:
+            settings.use()
             asyncio.run(self._serve())
         except Exception as error:
             self._fail(error)

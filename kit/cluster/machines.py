@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from kit import console
 from kit.cluster import identity, messages
 from kit.cluster.messages import Machine, Welcome
 from kit.containers import image
@@ -43,7 +44,7 @@ class Machines:
         name = self._free(said.name)
         self._known[name] = Admitted(said, differences)
         with_what = f", although it differs: {', '.join(differences)}" if differences else ""
-        self._tell(f"{name} has joined, for {said.slots} at once{with_what}")
+        self._tell(f"{name} joined with {console.counted(said.slots, 'slot', 'slots')}{with_what}")
         return messages.encode(Welcome(name, differences))
 
     def _free(self, name: str) -> str:

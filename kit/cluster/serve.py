@@ -56,7 +56,7 @@ class _Holder(WorkerPlugin):
 
 
 class Service:
-    """`kit worker`. `patience_s` is how long it looks for a head that is not there, or not any more."""
+    """`kit worker`. `patience_s` is how long it looks for a head that is not there yet, or no longer."""
 
     def __init__(self, address: Address, security: Security, machine: Machine, cache: Cache, patience_s: float) -> None:
         self.address, self.security, self.machine, self.cache = address, security, machine, cache
@@ -64,7 +64,7 @@ class Service:
         self._head = address.of_dask(bool(security.require_encryption))
 
     def run(self) -> None:
-        """Until it ends by itself. Raises KitError if the head refuses this machine, or if this cannot work any more."""
+        """Until it ends by itself. Raises KitError if the head refuses this machine, or if it can work no longer."""
         local.start_server(warm=True)
         local.wait_for_server()
         asyncio.run(self.serve())
@@ -76,7 +76,7 @@ class Service:
             if not welcome.name:
                 differs = ", ".join(welcome.differences)
                 raise KitError(f"the head refuses this machine: {differs}", "make it equal, or start the head with --mixed")
-            console.say(f"joined {self.address} as {welcome.name}, for {self.machine.slots} at once")
+            console.say(f"joined {self.address} as {welcome.name} with {_slots(self.machine)}")
             failure = await self._work(welcome.name)
             if failure:
                 self._spare(failure)
@@ -85,11 +85,11 @@ class Service:
         console.say(f"no head at {self.address} for {console.duration(self.patience_s)}: nothing left to do")
 
     def _spare(self, failure: str) -> None:
-        """Take fewer jobs at once from now on. Raises KitError if that is none, or would not help."""
+        """Take one job less at a time from now on. Raises KitError if that is none, or would not help."""
         self.machine = msgspec.structs.replace(self.machine, slots=self.machine.slots - 1)
         if not self.machine.slots or os.strerror(errno.ENOSPC) in failure:
             raise KitError("this machine takes no more jobs", failure)
-        console.say(f"from now on {self.machine.slots} at once")
+        console.say(f"going on with {_slots(self.machine)}")
 
     async def _introduce(self) -> Welcome | None:
         """What the head answers; None if there is none within the time."""
@@ -140,6 +140,10 @@ class Service:
                     await asyncio.sleep(_FAREWELL_S)
                     break
         return shop.failure
+
+
+def _slots(machine: Machine) -> str:
+    return console.counted(machine.slots, "slot", "slots")
 
 
 def default_cache() -> Path:

@@ -141,7 +141,7 @@ def test_what_a_machine_cannot_do_another_one_does(
     assert len(outcome.done) == 6 and lab.contents() == lab.alone()
     assert {states[-1] for states in seen.states.values()} == {"done blue"}
     said = capsys.readouterr().out
-    assert said.count("red gives ") == 1 and "for another machine: [Errno 28] No space left on device" in said
+    assert said.count("red could not do ") == 1 and "another machine will try: [Errno 28] No space left on device" in said
     assert "this machine takes no more jobs" in str(red.error)
 
 
@@ -164,7 +164,7 @@ def test_a_machine_that_ran_out_of_memory_takes_fewer_jobs_and_a_job_has_three_t
     reason = outcome.failed[next(task for task in outcome.failed if task.name == TRAINING)]
     assert reason.startswith("its process was killed, see ") and "the last of 3 tries" in reason
     assert str(lab.run.folder) in reason and len(outcome.blocked) == 5
-    assert "from now on 3 at once" in capsys.readouterr().out
+    assert "going on with 3 slots" in capsys.readouterr().out
 
 
 def test_a_slow_machines_task_moves_to_an_idle_one(

@@ -64,7 +64,7 @@ def test_a_head_and_two_workers_share_a_run(project: Project) -> None:
         said = wait_for(project, " failed", "head", **tiny)
     finally:
         project.compose("--profile=cluster", "down", **tiny)
-    assert said.count(" has joined, for 1 at once") == 2
+    assert said.count(" joined with 1 slot") == 2
     assert "14 tasks done, 0 were up to date, 0 failed" in said
     assert "all 14 records hold" in project.compose("run", "--rm", "train", "verify", "chaos", **tiny)
     assert (project.folder / "runs" / "keys" / "key.pem").stat().st_mode & 0o077 == 0
