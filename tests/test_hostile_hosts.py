@@ -19,7 +19,7 @@ from kit.bench import preflight, session, ship, transfer, validity
 from kit.bench.address import Address
 from kit.bench.preflight import Facts
 from kit.bench.values import Reading, Readings
-from kit.bench.worker.monitor import DeviceState
+from kit.bench.worker.device import DeviceState
 from kit.containers import archive, engine
 from kit.errors import KitError
 from kit.process import Completed

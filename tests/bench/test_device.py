@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from kit.bench.transport import Local
-from kit.bench.worker import monitor
-from kit.bench.worker.monitor import DeviceState
+from kit.bench.transport import WORKER, Local
+from kit.bench.worker import device as of_device
+from kit.bench.worker.device import DeviceState, ask_firmware
 from kit.errors import KitError
 
 PI_4 = "devices/platform/soc/soc:firmware/get_throttled"
@@ -43,10 +45,17 @@ def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Firmware:
             message[:] = struct.pack(f"={len(words)}I", *words)
             return 0
 
-        monkeypatch.setattr(monitor.fcntl, "ioctl", ioctl)
+        monkeypatch.setattr(of_device.fcntl, "ioctl", ioctl)
         return put(tmp_path, "vcio", "")
 
     return made
+
+
+@pytest.fixture
+def monitor(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program, which finds its neighbours by their plain names."""
+    monkeypatch.syspath_prepend(WORKER)
+    return importlib.import_module("monitor")
 
 
 @pytest.mark.parametrize("place", [PI_4, PI_5])
@@ -69,11 +78,11 @@ def test_a_mailbox_that_does_not_answer_is_asked_once(tmp_path: Path, firmware: 
     assert device.read()["throttled"] is None and device.read()["measured_khz"] is None
     answers[0x00030046] = 1
     assert device.read()["throttled"] is None
-    assert monitor.ask_firmware(0x00030046, 0, node=tmp_path / "none") is None
+    assert ask_firmware(0x00030046, 0, node=tmp_path / "none") is None
 
 
 def test_a_node_that_is_no_mailbox_is_none(tmp_path: Path) -> None:
-    assert monitor.ask_firmware(0x00030046, 0, node=put(tmp_path, "vcio", "text")) is None
+    assert ask_firmware(0x00030046, 0, node=put(tmp_path, "vcio", "text")) is None
 
 
 @pytest.mark.parametrize("garbage", ["", "no number", "0x", "-", b"\xff\xfe\x00", "9" * 5000, "1 2", "nan"])
@@ -88,7 +97,7 @@ def test_garbage_is_unknown_and_ends_nothing(tmp_path: Path, garbage: str | byte
 
 
 def test_the_last_reading_has_what_the_kernel_finds_at_its_next_look(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: ModuleType
 ) -> None:
     throttled = put(tmp_path, PI_4, "0\n")
     monkeypatch.setattr(monitor.time, "sleep", lambda seconds: throttled.write_text("50000\n") if seconds == 2.2 else None)
@@ -97,7 +106,7 @@ def test_the_last_reading_has_what_the_kernel_finds_at_its_next_look(
     assert answer["readings"]["after"]["throttled"] == 0x50000
 
 
-def test_a_note_of_a_killed_call_that_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
+def test_a_note_of_a_killed_call_that_is_none_of_ours_is_left_alone(tmp_path: Path, monitor: ModuleType) -> None:
     victim = put(tmp_path, "victim", "kept")
     mine = put(tmp_path, f"{CPU}/scaling_governor", "performance")
     for noted in (b"", b"{", b"[1]", b"\xff", json.dumps({str(victim): "x", str(mine): 5}).encode()):

@@ -64,10 +64,12 @@ def test_a_pinned_clock_comes_back_with_the_governor(sys_folder: Path, tmp_path:
     assert {clock.read_text() for clock in clocks} == {"1800000"} and governors(sys_folder) == BEFORE
 
 
-def test_what_kills_the_reader_ends_all_of_it_with_a_reason(sys_folder: Path) -> None:
+@pytest.mark.parametrize("line", [b'{"no": "list"\n', b"\xff\n"])
+def test_what_kills_the_reader_ends_all_of_it_with_a_reason(sys_folder: Path, line: bytes) -> None:
     with start("serve", f"--sys={sys_folder}", PATIENT, err=subprocess.PIPE) as process:
         assert process.stdin is not None and process.stderr is not None
-        process.stdin.write('{"no": "list"\n')
+        process.stdin.buffer.write(line)
+        process.stdin.flush()
         assert process.wait(PATIENCE_S) == 1
         assert process.stderr.read().startswith("JSONDecodeError: ")
 
