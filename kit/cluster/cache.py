@@ -28,8 +28,11 @@ class Cache:
     def __init__(self, folder: Path, limit: int) -> None:
         self.limit, self._blobs, self._scratch, self.dask = limit, folder / "files", folder / "jobs", folder / "dask"
         try:
-            for one in (self._blobs, self._scratch, self.dask):
+            for one in (folder, self._blobs, self._scratch, self.dask):
                 one.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if {one.lstat().st_uid, one.stat().st_uid} != {os.getuid()} or one.stat().st_mode & 0o022:
+                    wrong = f"others can write to {one}, and a worker runs what is in it"
+                    raise KitError(wrong, f"chmod go-w {one} if it is yours, or choose another folder with --cache")
         except OSError as error:
             raise KitError(f"cannot write {folder} ({error.strerror})", "choose another folder with --cache") from error
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from kit import process
+from kit import console, process
 from kit.errors import KitError
 
+_CANCELS_WITHIN_S = 60.0
 _EXAMPLE = 'head = "tcp://login1:8786"'
 
 
@@ -63,4 +64,14 @@ def submitted(wanted: Slurm, join: Sequence[str]) -> Iterator[str]:
     try:
         yield number
     finally:
-        process.run(["scancel", number])
+        _cancel(number)
+
+
+def _cancel(number: str) -> None:
+    """A run does not fail for this: workers that find no head end by themselves."""
+    try:
+        is_cancelled = process.run(["scancel", number], timeout_s=_CANCELS_WITHIN_S).code == 0
+    except KitError:
+        is_cancelled = False
+    if not is_cancelled:
+        console.say(f"Slurm did not cancel the workers, which end by themselves in a few minutes: scancel {number}")

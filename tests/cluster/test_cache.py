@@ -107,6 +107,18 @@ def test_what_a_killed_worker_had_half_fetched_goes(tmp_path: Path) -> None:
         assert not old.exists() and new.exists()
 
 
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    with pytest.raises(KitError, match=r"others can write to .*/open, and a worker runs what is in it"):
+        Cache(open_to_all, 250)
+    Cache(tmp_path / "cache", 250)
+    monkeypatch.setattr(os, "getuid", lambda: 4321)
+    with pytest.raises(KitError, match=r"others can write to .*/cache"):
+        Cache(tmp_path / "cache", 250)
+
+
 def test_a_disk_that_takes_no_folder_is_the_machines_fault(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", 250)
     (tmp_path / "cache" / "jobs").rmdir()

@@ -15,7 +15,9 @@ echo "4711;cluster"
 """
 
 
-def test_jobs_are_submitted_and_what_is_left_of_them_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_are_submitted_and_what_is_left_of_them_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     for name, text in (("sbatch", SBATCH), ("scancel", '#!/bin/sh\necho "$@" > scancel.log\n')):
@@ -29,6 +31,10 @@ def test_jobs_are_submitted_and_what_is_left_of_them_is_cancelled(tmp_path: Path
     assert {"--parsable", "--array=1-10", "--cpus-per-task=4", "--time=08:00:00", "--mem=8G"} <= set(asked)
     assert asked[-1] == "--wrap=/opt/kit worker tcp://login1:8786 --keys 'my keys' --slots 4"
     assert (tmp_path / "scancel.log").read_text() == "4711\n"
+    (tmp_path / "scancel").write_text("#!/bin/sh\nexit 1\n")
+    with slurm.submitted(wanted, []):
+        assert capsys.readouterr().out == ""
+    assert "Slurm did not cancel the workers" in capsys.readouterr().out
     (tmp_path / "sbatch").write_text("#!/bin/sh\necho 'sbatch: error: invalid partition' >&2; exit 1\n")
     with pytest.raises(KitError, match=r"Slurm refuses the workers \(sbatch: error: invalid partition\)"):
         slurm.submitted(wanted, []).__enter__()
