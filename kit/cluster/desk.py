@@ -41,6 +41,7 @@ class Work:
     gave_up: str = ""
     wish: str = ""
     incoming: dict[str, Incoming] = field(default_factory=dict)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Desk:
@@ -91,7 +92,8 @@ class Desk:
         written = [name for t in work.left for name in (*results.outputs(self.run, t), *results.scratch(self.run, t))]
         for name in (*written, self.run.relative(local.log_of(self.run, job))):
             work.incoming[name] = Incoming(self.run.folder / name)
-        files = await asyncio.to_thread(self.supply.of, work.left)
+        async with work.writing:  # what is left may read what the last worker has just finished
+            files = await asyncio.to_thread(self.supply.of, work.left)
         data, own = await asyncio.to_thread(self.supply.for_all)
         return messages.encode(Order(job, self.run.preset, self.run.is_seeded, files, data, own, self.keep_every_s))
 
@@ -142,7 +144,9 @@ class Desk:
         work.left.remove(done)
         files = [work.incoming.pop(name) for name in results.outputs(self.run, done)]  # if the worker is lost now, they stay
         machine = work.machine
-        if await self._or_fail(self._write, machine, done, record, files):
+        async with work.writing:
+            is_written = await self._or_fail(self._write, machine, done, record, files)
+        if is_written:
             took_s = float(msgspec.json.decode(record)["duration_s"])
             self.paces.ended(machine, done, took_s)
             self.tell(Happened(work.job, done, "done", took_s=took_s, machine=machine))

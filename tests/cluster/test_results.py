@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -127,6 +128,35 @@ def test_a_worker_that_is_lost_while_its_files_are_written_ends_no_run(lab: Lab,
     desk.put(desk.content)
     assert desk.finish(desk.record) == "" and desk.desk.failed == ""
     assert (lab.run.folder / PATH).read_bytes() == desk.content and not desk.work.left
+
+
+def test_what_a_lost_worker_has_just_finished_is_there_for_the_next_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, own = Counter(lab), Incoming.keep
+    graph = Graph([Cell("mobilenet", 1, 0, "float32")])
+    (job,) = graph.jobs(graph.wanted(("convert",)))
+    desk.desk.works["key"] = Work(job, list(job.tasks))
+    desk.ask(desk.desk.begin("key", "red"))
+    desk.put(desk.content)
+    is_writing, may_write = threading.Event(), threading.Event()
+
+    def slow(file: Incoming) -> bool:
+        is_writing.set()
+        return may_write.wait(60) and own(file)
+
+    async def finish_and_begin() -> Order:
+        finishing = asyncio.create_task(desk.desk.finish("key", "red", 0, desk.record))
+        await asyncio.to_thread(is_writing.wait, 60)
+        desk.desk.gone("red", "red", "is gone")
+        desk.desk.holder = lambda key: ("blue", "blue")
+        beginning = asyncio.create_task(desk.desk.begin("key", "blue"))
+        await asyncio.sleep(0)
+        may_write.set()
+        await finishing
+        return decode(await beginning, Order)
+
+    monkeypatch.setattr(Incoming, "keep", slow)
+    order = asyncio.run(finish_and_begin())
+    assert [task.stage for task in order.job.tasks] == ["convert"] and [file.path for file in order.files] == [PATH]
 
 
 def test_pieces_that_do_not_fit_are_refused_and_end_no_run(lab: Lab) -> None:
