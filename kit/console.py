@@ -36,6 +36,11 @@ def _harmless(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
 
 
+def harmless(text: str) -> Text:
+    """The same for what is shown in another way."""
+    return Text(_harmless(text))
+
+
 def print_json(content: bytes) -> None:
     sys.stdout.write(content.decode() + "\n")
 
@@ -46,7 +51,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for index, header in enumerate(headers):
         made.add_column(Text(header), justify="right" if index else "left", no_wrap=True)
     for row in rows:
-        made.add_row(*(Text(_harmless(value)) for value in row))
+        made.add_row(*map(harmless, row))
     return made
 
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from kit import console
 from kit.bench.progress import Progress
@@ -108,4 +107,4 @@ class BenchView:
             rows.append(row)
         headers = ["cell", *(" ".join(column) for column in self.columns)]
         lines = [*self.sending.values(), self.summary()]
-        return Group(console.table(headers, rows), *(Text(line) for line in lines))
+        return Group(console.table(headers, rows), *map(console.harmless, lines))

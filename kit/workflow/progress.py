@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Struct
 from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from kit import console, store
 from kit.runs.run import Run
@@ -138,7 +137,7 @@ def matrix(board: Board) -> Group:
             entries = [by_task.get(Task(stage, cell)) for stage in ORDER]
             row.append("".join(_MARKS[entry.state] for entry in entries if entry))
         rows.append(row)
-    return Group(console.table(("cell", "weights", *precisions), rows), *(Text(line) for line in _lines(board)))
+    return Group(console.table(("cell", "weights", *precisions), rows), *map(console.harmless, _lines(board)))
 
 
 def _percent(entry: Entry | None) -> str:

@@ -1,4 +1,7 @@
+import io
+
 import pytest
+from rich.console import Console
 
 from kit.study.grid import Cell
 from kit.study.preset import load
@@ -57,3 +60,11 @@ def test_benches_are_no_jobs_but_come_last() -> None:
     wanted = tasks.wanted(("evaluate", "bench"))
     assert {task.stage for job in tasks.jobs(wanted) for task in job.tasks} == {"train", "prune", "convert", "evaluate"}
     assert sum(task.stage == "bench" for task in wanted) == 24
+
+
+def test_what_a_worker_says_of_a_task_controls_no_terminal() -> None:
+    entry = Entry(Task("train", Cell("mobilenet", 1, 0)), 1.0, "running", note="loss \x1b]0;mine\x07 0.1")
+    shown = Console(file=io.StringIO(), force_terminal=True, width=200)
+    shown.print(progress.matrix(Board([entry], 1, 0.0)))
+    assert isinstance(shown.file, io.StringIO)
+    assert "loss ]0;mine 0.1" in shown.file.getvalue() and "\x1b]" not in shown.file.getvalue()
