@@ -106,7 +106,9 @@ def test_a_network_that_is_not_there_is_said_before_any_picture_is_read(kit: Kit
 def test_a_dry_run_reads_no_picture(kit: Kit) -> None:
     runpy.run_path(str(ROOT / "benchmarks" / "tiles.py"))["make"](kit.folder / "pictures", 20)
     kit("new", "pictures/", "--network", "mobilenet_v2", "--image-size", "32", "--data", "elsewhere")
-    assert "prune mobilenet_v2@1/s80: about" in kit("reproduce", "--preset", "pictures.toml", "--dry-run")
+    asked = ("reproduce", "--preset", "pictures.toml", "--dry-run")
+    assert "prune mobilenet_v2@1/s80: about" in kit(*asked)
+    assert " with 1 worker (" in kit(*asked, "--workers", "1")
     assert not (kit.folder / "data").exists()
     assert "pictures.toml exists already" in kit("new", "pictures/", code=1)
 

@@ -13,6 +13,7 @@ from kit import store
 from kit.bench.measure import BenchSeries
 from kit.bench.transport import ReadyDevice
 from kit.bench.values import Parity
+from kit.console import counted
 from kit.datasets import prepare
 from kit.errors import KitError
 from kit.runs import predictions
@@ -72,7 +73,7 @@ def there(
             f"{cell.name}: the predictions there cannot be read ({error})", "try again with --parity 0"
         ) from error
     if len(first) != len(chosen.labels) or not all(first):
-        wrong = f"{cell.name}: {len(first)} predictions there of {len(chosen.labels)} images"
+        wrong = f"{cell.name}: {counted(len(first), 'prediction', 'predictions')} there of {len(chosen.labels)} images"
         raise KitError(wrong, "try again with --parity 0")
     return first
 

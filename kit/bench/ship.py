@@ -19,6 +19,7 @@ from kit.bench import transfer
 from kit.bench.progress import OnProgress
 from kit.bench.ssh import Connection
 from kit.bench.transfer import Parcel
+from kit.console import counted
 from kit.containers import archive
 from kit.containers.archive import Identity
 from kit.errors import KitError
@@ -131,7 +132,7 @@ def _ids(connection: Connection, *listing: str) -> list[str]:
 def _load(connection: Connection, packed: archive.Packed, on_progress: OnProgress) -> str:
     """Send the file and load it. Returns what the engine says is wrong, or nothing: its exit code alone does not tell
     whether that worked."""
-    what = "image" if not packed.kept else f"image without {packed.kept} layers"
+    what = "image" if not packed.kept else f"image without {counted(packed.kept, 'layer', 'layers')}"
     transfer.send(connection, Parcel(packed.path, packed.digest, what), on_progress)
     path = f"{transfer.FILES}/{packed.digest}"
     try:

@@ -89,7 +89,7 @@ class BenchView:
 
     def summary(self) -> str:
         total, done = len(self.cells) * self.processes, self._done()
-        text = f"{done}/{total} processes"
+        text = f"{done}/{console.counted(total, 'process', 'processes')}"
         if self._began is not None and done > self._resumed and done < total:
             elapsed_s = time.monotonic() - self._began
             text += f", about {console.duration(elapsed_s * (total - done) / (done - self._resumed))} left"

@@ -149,8 +149,9 @@ def _tables(measured: Sequence[TargetResult], outcomes: Sequence[DeviceOutcome])
 
 
 def _shipped(host: str, shipped: Shipped) -> str:
+    files = console.counted(shipped.files, "file", "files")
     return (
-        f"{host}: {shipped.how} of the image sent ({shipped.image_bytes:,} bytes), {shipped.files} files "
+        f"{host}: {shipped.how} of the image sent ({shipped.image_bytes:,} bytes), {files} "
         f"({shipped.file_bytes:,} bytes); image {shipped.image_id}"
     )
 

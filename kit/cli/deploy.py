@@ -87,4 +87,5 @@ def predict(
     if as_json:
         console.print_json(msgspec.json.encode(found))
     if failed:
-        raise KitError(f"{failed} of {console.counted(len(found), 'picture', 'pictures')} could not be read", "see above")
+        which = "the picture" if len(found) == 1 else f"{failed:,} of {len(found):,} pictures"
+        raise KitError(f"{which} could not be read", "see above")

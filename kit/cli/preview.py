@@ -30,10 +30,12 @@ def show(request: RunRequest, as_json: bool) -> None:
         console.say(f"{row.task.name}: {about}{why}")
     left = sum(not row.finding.is_done for row in rows)
     took = console.duration(sum(row.estimate_s for row in rows) / request.count)
-    console.say(f"{left} of {len(rows)} tasks, about {took} with {request.count} workers ({source}), into {request.folder}")
+    tasks, workers = console.counted(len(rows), "task", "tasks"), console.counted(request.count, "worker", "workers")
+    console.say(f"{left} of {tasks}, about {took} with {workers} ({source}), into {request.folder}")
     training = request.preset.training
     if training.patience_epochs < training.epochs:
-        console.say(f"less if a training stops early, {training.patience_epochs} epochs after its best")
+        epochs = console.counted(training.patience_epochs, "epoch", "epochs")
+        console.say(f"less if a training stops early, {epochs} after its best")
 
 
 def measured(request: RunRequest, rows: Sequence[Planned]) -> tuple[list[Planned], str]:

@@ -135,9 +135,10 @@ def verify(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = 
         remedy = "get it again from where it came from" if absent else f"`{found.command}` makes it again"
         raise KitError(f"{found.folder}: {console.counted(len(wrong), 'thing does not hold', 'things do not hold')}", remedy)
     if not as_json:
-        console.say(f"{found.folder}: all {count} records hold")
+        console.say(f"{found.folder}: {'its record holds' if count == 1 else f'all {count} records hold'}")
         if absent:
-            console.say(f"{absent} files that they name are not part of this bundle, and were not checked")
+            files = console.counted(absent, "file that they name is", "files that they name are")
+            console.say(f"{files} not part of this bundle, so not checked")
 
 
 def publish(
@@ -158,7 +159,7 @@ def publish(
         )
     written = bundle.make(found, folder, _published(found.preset))
     size_mb = sum(path.stat().st_size for path in written) / 1e6
-    console.say(f"written: {len(written)} files, {size_mb:,.1f} MB, to {folder}")
+    console.say(f"written: {console.counted(len(written), 'file', 'files')}, {size_mb:,.1f} MB, to {folder}")
 
 
 def _published(preset: Preset) -> Callable[[str], bool]:

@@ -49,8 +49,9 @@ class Looked(Struct, frozen=True):
         """What a user should know, a line each."""
         found = self.found
         yield f"{len(found.classes):,} classes, {found.train_images:,} training and {found.test_images:,} test images"
+        grey = f"{self.grey:,} of {self.count:,} {'is' if self.grey == 1 else 'are'}"
         (low, high), middle = (self.sizes[0], self.sizes[-1]), self.sizes[1]
-        yield f"sizes {_size(low)} to {_size(high)}, median {_size(middle)}; {self.grey:,} of {self.count:,} are grey"
+        yield f"sizes {_size(low)} to {_size(high)}, median {_size(middle)}; {grey} grey"
         yield from self._balance()
         if self.others:
             kinds = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in self.others.items())

@@ -16,6 +16,7 @@ from msgspec import Struct
 from kit import process
 from kit.bench.transport import WORKER
 from kit.bench.values import reason
+from kit.console import counted
 from kit.datasets import pictures
 from kit.deploy.model import Input, Model
 from kit.errors import KitError
@@ -84,7 +85,8 @@ def predict(model: Model, named: Sequence[Path], interpreter: str, top: int) -> 
     scaling = _input(model, ends)
     labels = model.labels or tuple(f"class {index}" for index in range(ends.classes))
     if len(labels) != ends.classes:
-        raise KitError(f"{model.path} has {ends.classes} classes, but {len(labels)} labels", "name its own with --labels")
+        both = f"{counted(ends.classes, 'class', 'classes')}, but {counted(len(labels), 'label', 'labels')}"
+        raise KitError(f"{model.path} has {both}", "name its own with --labels")
     for start in range(0, len(named), _AT_ONCE):
         chunk = named[start : start + _AT_ONCE]
         read = [_pixels(path, ends.image) for path in chunk]
@@ -134,7 +136,8 @@ def described(model: Model, interpreter: str) -> Ends:
     ends = _decoded(_agent("describe", model, interpreter), Ends)
     if not (min(ends.image) > 0 and math.prod(ends.image) <= _LARGEST_INPUT and 0 < ends.classes <= _MOST_CLASSES):
         height, width, _ = ends.image
-        raise KitError(f"{model.path} takes {height} x {width} pixels for {ends.classes} classes", "nothing like a picture")
+        classes = counted(ends.classes, "class", "classes")
+        raise KitError(f"{model.path} takes {height} x {width} pixels for {classes}", "nothing like a picture")
     return ends
 
 

@@ -100,10 +100,11 @@ class Board(Struct):
 
     def summary(self) -> str:
         ended = sum(e.state not in _OPEN for e in self.entries)
+        tasks = console.counted(len(self.entries), "task", "tasks")
         if not self.workers:
-            return f"{ended} of {len(self.entries)} tasks are up to date"
+            return f"{ended} of {tasks} up to date"
         failed = sum(e.state == "failed" for e in self.entries)
-        text = f"{ended}/{len(self.entries)} tasks, {console.duration(self.took_s())} so far"
+        text = f"{ended}/{tasks}, {console.duration(self.took_s())} so far"
         if ended < len(self.entries):
             text += f", about {console.duration(self.left_s())} left"
         return text + (f", {failed} failed" if failed else "")

@@ -64,6 +64,11 @@ def test_hostile_pictures_are_a_line_each(kit: Kit, pictures: Path, tiny: Path) 
     assert len(said) == 13
 
 
+def test_one_picture_is_not_counted(kit: Kit, tiny: Path) -> None:
+    said = kit("predict", str(tiny), "missing.png", "--input-range", "0,1", code=1)
+    assert said.endswith("error: the picture could not be read: see above\n")
+
+
 def test_a_model_that_says_nothing_of_its_input_needs_to_be_told(kit: Kit, pictures: Path, tiny: Path) -> None:
     assert "--input-range -1,1" in kit("predict", str(tiny), "pictures", code=1)
     assert "is no range" in kit("predict", str(tiny), "pictures", "--input-range", "1,1", code=1)

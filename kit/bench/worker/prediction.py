@@ -20,9 +20,8 @@ def ends(interpreter: Interpreter, model: Path) -> tuple[Tensor, Tensor]:
     """The input and the output of a classifier of images. Raises Unusable if the model is none."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
-        raise Unusable(
-            f"{model} has {len(inputs)} inputs and {len(outputs)} outputs: a classifier of images has one of each"
-        )
+        both = " and ".join(f"{len(x)} {name}{'s' * (len(x) != 1)}" for name, x in (("input", inputs), ("output", outputs)))
+        raise Unusable(f"{model} has {both}: a classifier of images has one of each")
     source, sink = inputs[0], outputs[0]
     if len(source["shape"]) != _IMAGE_AXES or math.prod(int(size) for size in sink["shape"][:-1]) != 1:
         shapes = f"{shown_shape(source['shape'])} and gives {shown_shape(sink['shape'])}"

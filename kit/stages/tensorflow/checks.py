@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry
 
+from kit.console import counted
 from kit.errors import KitError
 from kit.stages.tensorflow.backend import keras, tfmot
 from kit.stages.tensorflow.tflite import CALIBRATED, to_tflite
@@ -19,15 +20,16 @@ def fits(name: str, model: Any, shape: tuple[int, int, int], classes: int) -> No
     """Raise KitError unless the model takes images of this shape, and gives a probability for each class."""
     subject = f"architecture {name}"
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        wrong = f"{subject} has {len(model.inputs)} inputs and {len(model.outputs)} outputs"
-        raise KitError(wrong, "it must take an image, and give a probability for each class")
+        ends = f"{counted(len(model.inputs), 'input', 'inputs')} and {counted(len(model.outputs), 'output', 'outputs')}"
+        raise KitError(f"{subject} has {ends}", "it must take an image, and give a probability for each class")
     takes = tuple(model.inputs[0].shape[1:])
     if len(takes) != 3 or any(known not in (None, own) for known, own in zip(takes, shape, strict=True)):
         wrong = f"{subject}: its input {model.inputs[0].name!r} takes {_shape(takes)}, and the images are {_shape(shape)}"
         raise KitError(wrong, f"set image_size = {takes[0]} in [dataset]" if takes[2:] == (3,) else "it must take RGB")
     last, gives = model.layers[-1].name, tuple(model.outputs[0].shape[1:])
     if gives != (classes,):
-        wrong = f"{subject}: its last layer {last!r} gives {_shape(gives)} values, and there are {classes} classes"
+        values = f"{_shape(gives)} {'value' if gives == (1,) else 'values'}"
+        wrong = f"{subject}: its last layer {last!r} gives {values}, and there are {classes} classes"
         raise KitError(wrong, f"end it with Dense({classes}, activation='softmax')")
     noise = np.random.default_rng(1).random((2, *shape), np.float32)
     sums = np.asarray(model(noise, training=False)).sum(axis=1)

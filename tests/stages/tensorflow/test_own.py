@@ -75,6 +75,8 @@ def test_a_function_builds_it_the_same_for_the_same_seed(built: Callable[..., An
         (PLAIN.replace("Input(shape)", "Input((32, 32, 3))"), "'input_1' takes 32 x 32 x 3.*: set image_size = 32"),
         (PLAIN.replace("Input(shape)", "Input((16, 16, 1))"), "takes 16 x 16 x 1.*: it must take RGB"),
         (PLAIN.replace("Dense(classes", "Dense(7"), "last layer 'dense' gives 7 values, and there are 4 classes"),
+        (PLAIN.replace("Dense(classes", "Dense(1"), "last layer 'dense' gives 1 value, and there are 4 classes"),
+        ("i = layers.Input(shape)\nreturn Model(i, [i, i])", "has 1 input and 2 outputs: it must take an image"),
         (PLAIN.replace(', activation="softmax"', ""), "last layer 'dense' gives no probabilities: end it with a softmax"),
         (PLAIN.replace("layers.Input(shape), ", ""), "is a subclass of Model, or has no input shape"),
         ("x = 1\nreturn x / 0", r"my_net.py, line 6: ZeroDivisionError: division by zero"),
