@@ -115,13 +115,13 @@ class Measuring:
 
     def _attempted(self, unit: Unit, model: Model) -> Measured:
         """One process, repeated while it is invalid. The last attempt counts, with the reasons if it is invalid."""
-        cooled_s, done = 0.0, len(self.journal.of(unit.cell))
+        path, cooled_s, done = self.bench.files[model.digest], 0.0, len(self.journal.of(unit.cell))
         for attempt in range(1, _ATTEMPTS + 1):
             cooled_s += self._cool(unit.cell, done)
             self.report(unit.cell, "running" if attempt == 1 else "again", done)
-            answer = self.bench.monitor.ask(self.series.arguments(self.bench.files[model.digest]))
+            answer = self.bench.monitor.ask(self.series.arguments(path))
             if answer.code:
-                raise _Refused(answer.reason)
+                raise _Refused(answer.reason(path, model.name))
             reasons = tuple(validity.invalid_reasons(answer.readings))
             if not reasons:
                 break

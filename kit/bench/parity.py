@@ -65,7 +65,10 @@ def there(
          f"--scale={known.input_scale!r}", f"--offset={known.input_offset!r}", f"--output={bench.output}"]
     )  # fmt: skip
     if answer.code:
-        raise KitError(f"{cell.name}: no predictions there ({answer.reason})", "try again with --parity 0")
+        raise KitError(
+            f"{cell.name}: no predictions there ({answer.reason(bench.files[digest], cell.name)})",
+            "try again with --parity 0",
+        )
     try:
         first = msgspec.json.decode(answer.out, type=_Predicted).first
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

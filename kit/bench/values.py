@@ -57,10 +57,9 @@ class Answer(Struct, frozen=True):
     err: str
     readings: Readings
 
-    @property
-    def reason(self) -> str:
-        """What killed it, or the last line of its stderr."""
-        return reason(self.code, self.err)
+    def reason(self, path: str, name: str) -> str:
+        """What killed it, or the last line of its stderr, with the name that the user knows instead of the path there."""
+        return reason(self.code, self.err.replace(path, name))
 
 
 class Input(Struct, frozen=True):

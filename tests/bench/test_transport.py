@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from kit.bench import campaign
-from kit.bench.progress import Progress
+from kit.bench.progress import OnProgress, Progress
 from kit.bench.request import BenchRequest, Target, of_preset, state
-from kit.bench.transport import Local
+from kit.bench.transport import Local, ReadyDevice
 from kit.errors import KitError
 from kit.runs.run import create
 from kit.study.grid import Cell
@@ -71,6 +73,26 @@ def test_a_file_that_is_no_model_does_not_stop_the_others(tiny: Path, tmp_path: 
     assert [one.target.name for one in outcome.measured] == ["tiny.tflite"]
     ((_, name),) = outcome.failed
     assert name == "broken.tflite" and "is not a model" in next(iter(outcome.failed.values()))
+
+
+class Elsewhere(Local):
+    """As on a host: a file there has its SHA-256 for a name."""
+
+    @contextmanager
+    def open(self, files: Mapping[str, Path], on_progress: OnProgress, clock_mhz: int = 0) -> Iterator[ReadyDevice]:
+        there = {digest: Path(shutil.copy(path, path.with_name(digest))) for digest, path in files.items()}
+        with super().open(there, on_progress, clock_mhz) as ready:
+            yield ready
+
+
+def test_what_is_no_model_is_called_what_the_user_calls_it(tmp_path: Path) -> None:
+    far = tmp_path.joinpath(*["a-long-folder-name"] * 12)
+    far.mkdir(parents=True)
+    (far / "mine.tflite").write_bytes(b"no model")
+    for transport in (Local(), Elsewhere()):
+        (outcome,) = campaign.bench(request(tmp_path, far / "mine.tflite"), [transport], lambda progress: None)
+        (said,) = outcome.failed.values()
+        assert said.startswith("mine.tflite is not a model in TFLite's format") and said.endswith("convert the model first")
 
 
 def test_it_resumes_at_the_process_where_it_was_stopped(tiny: Path, tmp_path: Path) -> None:
