@@ -64,15 +64,19 @@ def classified(folder: Path, *arguments: str | Path) -> subprocess.CompletedProc
     return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder.parent)
 
 
-def test_the_program_alone_says_what_the_kit_says(exported: Path, pictures: Path, kit: Kit) -> None:
-    alone = classified(exported, pictures)
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_program_alone_says_what_the_kit_says(smoke: Kit, pictures: Path, tmp_path: Path, precision: str) -> None:
+    smoke("export", "smoke", CELL.replace("int8", precision), "--to", str(tmp_path))
+    (folder,) = tmp_path.iterdir()
+    alone = classified(folder, pictures)
     assert alone.returncode == 0, alone.stderr
-    assert kit("predict", str(exported), str(pictures), "--interpreter", "tflite") == alone.stdout
+    assert smoke("predict", str(folder), str(pictures), "--interpreter", "tflite") == alone.stdout
     assert len(alone.stdout.splitlines()) == 10
 
 
-def test_the_program_needs_no_kit() -> None:
+def test_the_program_is_short_and_needs_no_kit() -> None:
     source = Path(metadata.__file__).with_name("classify.py").read_text()
+    assert len(source.splitlines()) <= 60
     nodes = list(ast.walk(ast.parse(source)))
     found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     found |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
