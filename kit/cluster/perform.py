@@ -71,7 +71,7 @@ async def _perform(link: Link, shop: Shop) -> None:
             await _lay_out(run.folder, order.files, link, shop.cache)
             await _lay_out(folder / "data", order.data, link, shop.cache)
             await _lay_out(folder / "networks", order.networks, link, shop.cache)
-            executor = LocalExecutor(run, folder / "data", 1, lock, "start its worker with fewer --slots")
+            executor = LocalExecutor(run, folder / "data", 1, lock, folder, "start its worker with fewer --slots")
             try:
                 executor.start(order.job)
                 await _Following(link, run, order).follow(executor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,10 +35,11 @@ class _Running:
 
 class LocalExecutor:
     """`slots` jobs at once. `lock` is the descriptor that holds the run's folder: it is held as long as a process lives.
-    `remedy` is what to do if one is killed."""
+    In `scratch` processes have their temporary files, which one that is killed leaves there; `remedy` is what to do if one
+    is."""
 
-    def __init__(self, run: Run, data: Path, slots: int, lock: int, remedy: str = _REMEDY) -> None:
-        self.run, self.data, self.slots, self.lock, self.remedy = run, data, slots, lock, remedy
+    def __init__(self, run: Run, data: Path, slots: int, lock: int, scratch: Path, remedy: str = _REMEDY) -> None:
+        self.run, self.data, self.slots, self.lock, self.scratch, self.remedy = run, data, slots, lock, scratch, remedy
         self._running: dict[Connection, _Running] = {}
         self._unstarted: list[Ended] = []
         self._context = multiprocessing.get_context("forkserver")
@@ -45,7 +47,7 @@ class LocalExecutor:
     def start(self, job: Job) -> None:
         log = log_of(self.run, job)
         receiver, sender = self._context.Pipe(duplex=False)
-        arguments = (job, self.run, self.data, log, sender, worker.Inherited(self.lock))
+        arguments = (job, self.run, self.data, log, self.scratch, sender, worker.Inherited(self.lock))
         process = self._context.Process(target=worker.main, args=arguments, daemon=True)
         try:
             process.start()
@@ -91,11 +93,12 @@ def log_of(run: Run, job: Job) -> Path:
 def processes(run: Run, data: Path, slots: int, lock: int, warm: bool) -> Iterator[LocalExecutor]:
     """An executor; with `warm`, TensorFlow is loaded once for all jobs, before the first begins."""
     start_server(warm)
-    executor = LocalExecutor(run, data, slots, lock)
-    try:
-        yield executor
-    finally:
-        executor.stop()
+    with tempfile.TemporaryDirectory(prefix="kit-", ignore_cleanup_errors=True) as scratch:
+        executor = LocalExecutor(run, data, slots, lock, Path(scratch))
+        try:
+            yield executor
+        finally:
+            executor.stop()
 
 
 def start_server(warm: bool) -> None:

@@ -40,8 +40,8 @@ def _inherit(duplicate: _Duplicate) -> Inherited:
     return Inherited(duplicate.detach())
 
 
-def main(job: Job, run: Run, data: Path, log: Path, events: Connection, lock: Inherited) -> None:
-    """Run `job`, and send what happens to its tasks.
+def main(job: Job, run: Run, data: Path, log: Path, scratch: Path, events: Connection, lock: Inherited) -> None:
+    """Run `job`, with temporary files in a folder of its own in `scratch`, and send what happens to its tasks.
 
     `lock` keeps the run's folder locked as long as this process lives.
     """
@@ -56,8 +56,8 @@ def main(job: Job, run: Run, data: Path, log: Path, events: Connection, lock: In
             if not set(job.needs_of(task)) & set(job.tasks):  # the others are blocked by these
                 events.send(Happened(job, task, "failed", note=reason, is_machines_fault=_is_machines(error)))
         return
-    with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
-        tempfile.tempdir = scratch  # AutoGraph's files would outlive a process that ends without its exit handlers
+    with tempfile.TemporaryDirectory(dir=scratch) as own:
+        tempfile.tempdir = own  # AutoGraph's files would outlive a process that ends without its exit handlers
         failed: set[Task] = set()
         for task in job.tasks:
             if failed & set(job.needs_of(task)) or not _do(job, task, run, data, events):

@@ -77,7 +77,7 @@ class Trial:
 
     trouble: Trouble = staticmethod(lambda machine, run, task: None)
 
-    def __init__(self, run: Run, data: Path, slots: int, lock: int, remedy: str) -> None:
+    def __init__(self, run: Run, data: Path, slots: int, lock: int, scratch: Path, remedy: str) -> None:
         self.run, self.data = run, data
         self.said: list[Happened | Ended] = []
 

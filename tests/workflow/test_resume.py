@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import CELLS, PATIENCE_S, Kit, wait_for
 from tests.report.pages import markdown
 
@@ -146,7 +148,10 @@ def test_where_all_failed_the_cause_is_said_and_not_that_there_is_nothing_to_rep
     assert "error: 1 task failed: fix the causes above" in said and "no results" not in said
 
 
-def test_a_worker_that_is_killed_is_a_failed_task_that_the_next_run_does(kit: Kit, endless: str) -> None:
+def test_a_worker_that_is_killed_is_a_failed_task_and_leaves_no_files(
+    kit: Kit, endless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(kit.folder))
     process = kit.start("train", "mobilenet_v3_small", "--preset", endless)
     log = kit.folder / "runs" / "smoke" / "logs" / "train-mobilenet_v3_small@1-s00.log"
 
@@ -154,11 +159,14 @@ def test_a_worker_that_is_killed_is_a_failed_task_that_the_next_run_does(kit: Ki
         assert process.poll() is None, "it ended by itself"
         return [pid for pid in workers_of(process.pid) if Path(f"/proc/{pid}/fd/1").resolve() == log.resolve()]
 
-    os.kill(wait_for(worker)[0], signal.SIGKILL)
+    (pid,) = wait_for(worker)
+    wait_for(lambda: list(kit.folder.glob("kit-*/*/__autograph*")))
+    os.kill(pid, signal.SIGKILL)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "failed: train mobilenet_v3_small@1/s00: its process was killed, probably out of memory" in out
     assert err.startswith("error: 1 task failed: fix the causes above")
+    assert not list(kit.folder.glob("kit-*"))
 
 
 def test_a_full_disk_fails_the_task_and_loses_nothing(kit: Kit) -> None:
