@@ -20,6 +20,7 @@ from kit.errors import KitError
 from kit.runs.run import Run
 
 KIT = Path(sys.executable).with_name("kit")
+_ENDS_WITHIN_S = 30.0  # a worker, on a busy machine: one that is killed leaves temporary files
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared
 
 
@@ -96,7 +97,7 @@ def _local(run: Run, data: Path, count: int, target: Target) -> Iterator[Cluster
             workers = []
             for index in range(1, count + 1):
                 workers.append(process.Dialog([*common, "--name", f"worker-{index}"]))
-                after_the_head.callback(workers[-1].end)
+                after_the_head.callback(workers[-1].end, _ENDS_WITHIN_S)
             for worker in workers:
                 after_the_head.callback(worker.terminate)  # all of them, before any is waited for
             executor.check = lambda: _refuse_none(workers)
