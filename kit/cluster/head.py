@@ -173,13 +173,16 @@ class _Members(SchedulerPlugin):
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._names: dict[str, str] = {}
+        self._leaving: set[asyncio.Future[Any]] = set()  # asyncio itself forgets what nobody holds
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         name = str(scheduler.workers[worker].name)
         if self._desk.machines.has(name):
             self._names[worker] = name
         else:  # it did not introduce itself
-            self._leaving = asyncio.ensure_future(scheduler.remove_worker(worker, stimulus_id="kit-not-admitted"))
+            leaving = asyncio.ensure_future(scheduler.remove_worker(worker, stimulus_id="kit-not-admitted"))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **more: object) -> None:
         name = self._names.pop(worker, "")

@@ -81,19 +81,7 @@ def _local(run: Run, data: Path, count: int, target: Target) -> Iterator[Cluster
         keys.make(own)
         with listening(run, data, Address("127.0.0.1", 0), own, target.mixed, target.keep_every_s) as executor:
             at, cache = str(executor.address), Path(folder) / "cache"
-            common: list[str | Path] = [
-                KIT,
-                "worker",
-                at,
-                "--slots",
-                "1",
-                "--keys",
-                own,
-                "--cache",
-                cache,
-                "--patience",
-                "0",
-            ]
+            common: list[str | Path] = [KIT, "worker", at, "--slots=1", "--keys", own, "--cache", cache, "--patience=0"]
             workers = []
             for index in range(1, count + 1):
                 workers.append(process.Dialog([*common, "--name", f"worker-{index}"]))
