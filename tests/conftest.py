@@ -46,12 +46,11 @@ class Kit:
     def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [KIT, *arguments],
-            cwd=self.folder,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=os.environ | {"COLUMNS": "200", "TERM": "dumb"},
-            **{"preexec_fn": take_ctrl_c} | options,  # type: ignore[call-overload]
+            **{"cwd": self.folder, "preexec_fn": take_ctrl_c} | options,  # type: ignore[call-overload]
         )
 
     def __call__(self, *arguments: str, code: int = 0, **options: object) -> str:

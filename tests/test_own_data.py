@@ -17,6 +17,7 @@ from tests.conftest import Kit
 
 ROOT = Path(__file__).parents[1]
 NETWORK = ROOT / "benchmarks" / "my_net.py"
+CODE = NETWORK.read_text() + '\n\nopen("it-ran", "w").close()\n'
 SAVE = "import my_net; my_net.build((16, 16, 3), 5).save('mine.keras')"
 FEWER = {"epochs = 40": "epochs = 2", "patience_epochs = 40": "patience_epochs = 2", '"float32", "int8"': '"int8"'}
 
@@ -26,7 +27,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     """A folder with pictures, a network, and a finished run of both it and a trained one."""
     kit = Kit(tmp_path_factory.mktemp("own"))
     runpy.run_path(str(ROOT / "benchmarks" / "tiles.py"))["make"](kit.folder / "pictures", 22)
-    shutil.copy(NETWORK, kit.folder)
+    (kit.folder / "my_net.py").write_text(CODE)
     subprocess.run([sys.executable, "-c", SAVE], cwd=kit.folder, check=True, capture_output=True)
     said = kit("new", "pictures/", "--network", "my_net:build", "--image-size", "16")
     assert "sky/broken.jpg: Truncated File Read" in said and "written: pictures.toml" in said
@@ -35,7 +36,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     for many, few in FEWER.items():
         text = text.replace(many, few)
     path.write_text(re.sub(r"steps = 4, epochs = \d+", "steps = 2, epochs = 1", text))
-    kit("reproduce", "--preset", "pictures.toml", "my_net/s50", "given/s50")
+    said = kit("reproduce", "--preset", "pictures.toml", "my_net/s50", "given/s50")
+    assert said.count("runs my_net.py to build my_net\n") == 1 and said.count("to build") == 1
     return kit
 
 
@@ -67,11 +69,11 @@ def test_a_run_of_ones_own_says_all_and_needs_no_pictures(own: Kit) -> None:
 def test_another_network_or_another_picture_does_not_overwrite_a_training(own: Kit) -> None:
     path, picture = own.folder / "my_net.py", own.folder / "pictures" / "sky" / "000.png"
     asked = ("reproduce", "--preset", "pictures.toml", "my_net/s50")
-    path.write_text(NETWORK.read_text() + "\n# changed\n")
+    path.write_text(CODE + "\n# changed\n")
     assert re.search(
         r"finished trainings of other settings, .*: train my_net@1/s00 has network.sha256 ", own(*asked, code=1)
     )
-    path.write_text(NETWORK.read_text())
+    path.write_text(CODE)
     content = picture.read_bytes()
     picture.write_bytes((own.folder / "pictures" / "trees" / "000.png").read_bytes())
     assert "images that are no longer those of the data set" in own(*asked, code=1)
@@ -79,6 +81,30 @@ def test_another_network_or_another_picture_does_not_overwrite_a_training(own: K
     assert "train my_net@1/s00: about 15 s (stale" in own(*asked, "--dry-run")  # its time of change is another
     assert "prepared: data/pictures-" in own("data", "pictures.toml")
     assert "0 of 5 tasks" in own(*asked, "--dry-run")
+
+
+def test_a_strangers_run_is_looked_at_without_running_what_it_names(own: Kit) -> None:
+    """Its records hold and its code is there, as if both came out of one archive."""
+    run, ran = own.folder / "runs" / "pictures", own.folder / "it-ran"
+    assert ran.is_file(), "the network was built"
+    ran.unlink()
+    cell = "my_net@1/s50/int8"
+    for asked in (
+        ("verify", "pictures"), ("status", "pictures"), ("report", "pictures"), ("bench", "pictures", cell),
+        ("export", "pictures", cell), ("publish", "pictures", "bundle"), ("evaluate", "pictures", "my_net/s50"),
+        ("predict", f"pictures/{cell}", "pictures/sky/000.png"),
+        ("reproduce", "--preset", "pictures.toml", "my_net/s50", "--dry-run"),
+    ):  # fmt: skip
+        own(*asked)
+    assert not ran.exists()
+    shutil.copytree(run, own.folder / "elsewhere" / "runs" / "pictures")
+    (own.folder / "elsewhere" / "runs" / "pictures" / "my_net@1" / "s50" / "prune.json").unlink()
+    preset = own.folder / "elsewhere" / "runs" / "pictures" / "preset.json"
+    preset.write_text(preset.read_text().replace('"my_net:build"', f'"{own.folder}/my_net:build"'))
+    data = str(own.folder / "data")
+    said = own("compress", "pictures", "--data", data, code=1, cwd=own.folder / "elsewhere")
+    assert "error: only runs/pictures/preset.json names /" in said and "if you know both, name your preset" in said
+    assert not ran.exists()
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def _of_run(place: Path, stages: tuple[str, ...], patterns: list[str] | None, da
     from kit.workflow.reproduce import RunRequest
 
     preset = open_run(place).preset
-    return RunRequest(place, preset, stages, parsed(patterns, preset), data, workers=workers)
+    return RunRequest(place, preset, stages, parsed(patterns, preset), data, workers=workers, is_named=False)
 
 
 def _elsewhere(

@@ -21,9 +21,10 @@ from kit.runs.record import Record
 from kit.runs.run import Run, create, existing, open_run
 from kit.runs.stage import Finding
 from kit.stages.registry import STAGES
-from kit.study import possible
+from kit.study import code, possible
 from kit.study.datasets import OwnDataset
 from kit.study.networks import settled as settled_network
+from kit.study.networks import source
 from kit.study.preset import Preset
 from kit.workflow import graph, local, progress, scheduler
 from kit.workflow.executor import Executor
@@ -38,7 +39,8 @@ Elsewhere = Callable[[Run, Path], AbstractContextManager[Executor]]
 @dataclass(frozen=True)
 class RunRequest:
     """Which stages of which cells are wanted, in which run. `archive` is a local archive of the data set. `replace` allows
-    to overwrite weights that other settings made. `elsewhere` makes an executor of other machines."""
+    to overwrite weights that other settings made. `elsewhere` makes an executor of other machines. `is_named`: the preset is
+    one that the user named; else it is the run's own, and may be a stranger's."""
 
     folder: Path
     preset: Preset
@@ -49,6 +51,7 @@ class RunRequest:
     workers: int | None = None
     replace: bool = False
     elsewhere: Elsewhere | None = None
+    is_named: bool = True
 
     @property
     def count(self) -> int:
@@ -76,9 +79,11 @@ def bring_up_to_date(request: RunRequest) -> scheduler.TaskOutcomes:
             _keep_weights(existing(folder, request.preset), wanted)
         if request.preset.quantization != preset.quantization:
             console.say("official order of the images unknown: int8 is calibrated on the first in canonical order instead")
+        planned, count = preview(request), request.count
+        for line in _code(request, planned):
+            console.say(line)
         run = create(folder, request.preset)
         image.keep(folder)
-        planned, count = preview(request), request.count
         with progress.Watcher(run, progress.new_board([(one.task, one.estimate_s) for one in planned], count)) as watcher:
             with _executor(request, run, lock, planned) as executor:
                 outcome = scheduler.execute(run, tasks.jobs(wanted), executor, watcher)
@@ -111,6 +116,21 @@ def _found(request: RunRequest, present: Run) -> str | OwnDataset:
         return open_run(request.folder).preset.dataset
     settled = prepare.settled(request.data, source)
     return prepare.counted(settled) if settled.found is None else settled
+
+
+def _code(request: RunRequest, planned: Sequence[Planned]) -> list[str]:
+    """Which of the user's files will be run. Raises KitError if only the run itself names one that is elsewhere."""
+    todo = [one.task for one in planned if not one.finding.is_done and one.task.stage in STAGES]
+    names = {task.cell.architecture for task in todo if STAGES[task.stage].process == "tensorflow"}
+    said = []
+    for name, network in request.preset.networks.items():
+        if name in names and network.build:
+            files = code.reached(source(network.build)[0])
+            if not request.is_named and not all(path.resolve().is_relative_to(Path.cwd()) for path in files):
+                wrong = f"only {request.folder}/preset.json names {files[0]}, which would be run to build {name}"
+                raise KitError(wrong, "if you know both, name your preset: kit reproduce --preset FILE.toml")
+            said.append(f"runs {', '.join(map(str, files))} to build {name}")
+    return said
 
 
 def _executor(request: RunRequest, run: Run, lock: int, planned: Sequence[Planned]) -> AbstractContextManager[Executor]:
