@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kit import console
 from kit.cli import options as opt
-from kit.errors import KitError
+from kit.errors import KitError, unknown
 
 if TYPE_CHECKING:
     from kit.study.datasets import OwnDataset
@@ -83,7 +83,9 @@ def _dataset(name: str, image_size: int) -> str | OwnDataset:
     if name.endswith(".toml"):
         return load(name).dataset
     if name in datasets.DATASETS or not (path.suffix == ".npz" or path.is_dir() or "/" in name):
-        return datasets.get(name).name
+        if name not in datasets.DATASETS:
+            raise unknown("folder or data set", name, datasets.DATASETS)
+        return name
     place = from_here(name, Path())
     is_file = path.suffix == ".npz"
     own = OwnDataset("" if is_file else place, place if is_file else "", image_size)

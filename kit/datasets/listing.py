@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from kit import store
+from kit.console import counted
 from kit.datasets.pictures import SUFFIXES
 from kit.errors import KitError
 from kit.study.datasets import MOST_CLASSES
@@ -70,19 +71,20 @@ def listing(root: Path) -> Listing:
 
 
 def _classes(root: Path, folder: Path) -> list[str]:
-    """The names of the folders in it; hidden ones and links that lead out of the root are none."""
-    real = root.resolve()
-    return [
-        one.name
-        for one in os.scandir(folder)
-        if not one.name.startswith(".") and one.is_dir() and Path(one.path).resolve().is_relative_to(real)
-    ]
+    """The names of the folders in it but hidden ones. Raises KitError if one is a link that leads out of the root, or up."""
+    found = [one for one in os.scandir(folder) if not one.name.startswith(".") and one.is_dir()]
+    for one in found:
+        place = Path(one.path).resolve()
+        if not place.is_relative_to(root.resolve()) or folder.resolve().is_relative_to(place):
+            raise KitError(f"class {one.name!r} of {root} links out of it", "put that folder here, or delete the link")
+    return [one.name for one in found]
 
 
 def _check_classes(root: Path, classes: list[str]) -> None:
     if not 2 <= len(classes) <= MOST_CLASSES:
-        wrong = f"{root} has {len(classes)} folders with a class of pictures each"
-        raise KitError(wrong, f"it needs 2 to {MOST_CLASSES:,}, or {TRAIN} and {TEST} with those in them")
+        wrong = f"{root} has {counted(len(classes), 'class', 'classes')}"
+        remedy = f"it needs 2 to {MOST_CLASSES:,}, a folder of pictures each, or {TRAIN} and {TEST} with those in them"
+        raise KitError(wrong, remedy)
     for name in classes:
         if not name.isprintable() or len(name) > _LONGEST_NAME:
             raise KitError(

@@ -35,8 +35,7 @@ def read(path: Path, width: int, height: int = 0) -> Picture:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ValueError("it is no ordinary file")
-        with warnings.catch_warnings(), Image.open(path, formats=_FORMATS) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
             return _decoded(image, (width, height or width))
     except MemoryError as error:
         raise ValueError("there is too little memory for it") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 import zlib
 from collections import Counter
 from contextlib import suppress
@@ -127,6 +128,31 @@ def test_neither_links_nor_pipes_are_followed(tmp_path: Path) -> None:
     assert looked.count == 301
 
 
+@pytest.mark.parametrize("target", ["..", ".", "../else"])
+def test_a_class_that_is_a_link_out_of_the_folder_or_up_is_said(tmp_path: Path, target: str) -> None:
+    root = folder(tmp_path / "in", {"a": 10, "b": 10})
+    folder(tmp_path / "else", {"d": 3})
+    (root / "c").symlink_to(target)
+    with pytest.raises(KitError, match=r"class 'c' of .*in links out of it: put that folder here"):
+        read(tmp_path, root)
+
+
+@pytest.mark.parametrize(("classes", "said"), [(0, "has 0 classes"), (1, "has 1 class")])
+def test_fewer_than_two_classes_are_none(tmp_path: Path, classes: int, said: str) -> None:
+    root = folder(tmp_path / "in", dict.fromkeys("ab"[:classes], 3))
+    root.mkdir(exist_ok=True)
+    with pytest.raises(KitError, match=f"{said}: it needs 2 to 1,000, a folder of pictures each"):
+        read(tmp_path, root)
+
+
+def test_a_huge_picture_is_left_out_and_no_warning(tmp_path: Path) -> None:
+    Image.new("L", (10_001, 10_000)).save(tmp_path / "huge.png")
+    with warnings.catch_warnings(record=True) as said, pytest.raises(ValueError, match="10001 x 10000 pixels are too many"):
+        warnings.simplefilter("always")
+        pictures.read(tmp_path / "huge.png", 16)
+    assert said == []
+
+
 def test_odd_names_do_no_harm(tmp_path: Path) -> None:
     root = folder(tmp_path / "in", {"ä b": 150, "b'\"<": 150})
     picture().save(root / "ä b" / "new\nline \x1b[31m.png")
@@ -178,7 +204,7 @@ def test_copies_of_a_picture_are_on_one_side(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"a": 3}, "has 1 folders"),
+        ({"a": 3}, "has 1 class"),
         ({"a": 3, "b": 0}, "has no training images"),
         ({"a": 3, "b": 1}, "has no training images"),
     ],
@@ -281,7 +307,7 @@ def test_kit_data_says_what_it_found(kit: Kit) -> None:
         "prepared: data/flowers-",
     ):
         assert line in said
-    assert "unknown data set 'flower'" in kit("data", "flower", code=1)
+    assert "unknown folder or data set 'flower'" in kit("data", "flower", code=1)
     assert "there is no folder flower" in kit("data", "flower/", code=1)
     assert "dataset.image_size is 4" in kit("data", "flowers/", "--image-size", "4", code=1)
 

@@ -64,7 +64,7 @@ def _called(name: str, network: Network, shape: tuple[int, int, int], classes: i
             return build(shape, classes)
     except KitError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where, line = _where(error, path, files.values())
         raise KitError(f"architecture {name}: {where}{line}: {_first_line(error)}", f"correct {where}") from error
 

@@ -81,6 +81,7 @@ def test_a_function_builds_it_the_same_for_the_same_seed(built: Callable[..., An
         (PLAIN.replace("layers.Input(shape), ", ""), "is a subclass of Model, or has no input shape"),
         ("x = 1\nreturn x / 0", r"my_net.py, line 6: ZeroDivisionError: division by zero"),
         ("return (", "SyntaxError"),
+        ("raise SystemExit(1)", "my_net.py, line 5: SystemExit: 1: correct"),
         ("return None", "is a NoneType: return a tf_keras.Model"),
         ("import keras\nreturn keras.Sequential([keras.layers.Input(shape)])", "is a Keras 3 model.*: import tf_keras"),
         ("return Sequential([layers.Input(shape), layers.GlobalMaxPooling2D(), layers.Dense(classes)])", "no probabilities"),
