@@ -15,11 +15,11 @@ from kit.analysis.results import Result, results
 from kit.analysis.summary import OneRun, Trainings
 from kit.analysis.tradeoffs import Tradeoff
 from kit.analysis.trainings import mean_interval
-from kit.analysis.verdicts import Verdict
+from kit.analysis.verdicts import Message, Verdict
 from kit.errors import KitError
 from kit.runs.record import Record, read_as
 from kit.runs.run import Run
-from kit.study.grid import Point
+from kit.study.grid import Point, shortest
 
 T = TypeVar("T")
 
@@ -116,7 +116,27 @@ class Material(Struct, frozen=True):
     @property
     def missing(self) -> list[str]:
         """The names of the cells that lack a figure."""
-        return [r.cell.name for r in self.each if not all((r.weights, r.size_bytes, r.test, r.latency))]
+        return [r.cell.name for r in self.each if _lacks(r)]
+
+    @property
+    def gaps(self) -> list[Message]:
+        """What the run lacks, each cell only the first of model, accuracies and latency."""
+        grid = [r.cell for r in self.each]
+
+        def cells(of: str) -> dict[str, object]:
+            return {"cells": shortest([r.cell for r in self.each if _lacks(r) == of], grid)}
+
+        every = (
+            Message("No model yet: {cells}.", cells("model")),
+            Message("A model, but no accuracies yet: {cells}.", cells("accuracies")),
+            Message("Accuracies, but no latency yet: {cells}.", cells("latency")),
+        )
+        return [message for message in every if message.values["cells"]]
+
+
+def _lacks(r: Result) -> str | None:
+    found = {"model": r.weights and r.size_bytes, "accuracies": r.test, "latency": r.latency}
+    return next((name for name, value in found.items() if not value), None)
 
 
 def gather(run: Run, *concluded: OneRun, group: Trainings | None = None, found: Iterable[Result] | None = None) -> Material:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,6 +85,16 @@ def named(name: str, seed: int = 1) -> Cell:
     first, sparsity, *precision = name.split("/")
     architecture, _, own = first.partition("@")
     return Cell(architecture, int(own or seed), int(sparsity.removeprefix("s")), *precision)
+
+
+def shortest(chosen: Collection[Cell], grid: Iterable[Cell]) -> list[str]:
+    """The fewest names that select these cells of `grid`: `mobilenet_v2@1` instead of all that are below it."""
+    cells = list(grid)
+    found: dict[str, None] = {}
+    for cell in (cell for cell in cells if cell in chosen):
+        above = [f"{cell.architecture}@{cell.seed}", cell.variant.name, cell.name]
+        found[next(name for name in above if all(one in chosen for one in cells if one.matches(name)))] = None
+    return list(found)
 
 
 def parse_pattern(text: str, own: Iterable[str] = ()) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kit.errors import KitError
 from kit.study import possible, preset
-from kit.study.grid import Cell, named, parse_pattern
+from kit.study.grid import Cell, named, parse_pattern, shortest
 
 SMOKE = preset.resources.files("kit.study.presets").joinpath("smoke.toml").read_text()
 
@@ -162,3 +162,18 @@ def test_numbers_of_its_own_under_bench_are_refused() -> None:
     old = SMOKE[: SMOKE.index("[bench]")] + "[bench]\nprocesses = 5\ninferences = 100\n"
     with pytest.raises(KitError, match=r'\[bench\] has processes, inferences, .*: name one instead: protocol = "paper"'):
         preset.parse(old, "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ("a@1 b@1", ["a@1", "b@1"]),
+        ("a@1/s00", ["a@1/s00"]),
+        ("a@1/s00 b@1/s60/int8", ["a@1/s00", "b@1/s60/int8"]),
+        ("a@1/s00/int8 a@1/s60", ["a@1/s00/int8", "a@1/s60"]),
+        ("", []),
+    ],
+)
+def test_cells_are_named_by_what_selects_all_of_them(chosen: str, names: list[str]) -> None:
+    grid = [Cell(a, 1, sparsity, p) for a in ("a", "b") for sparsity in (0, 60) for p in ("float32", "int8")]
+    assert shortest([cell for cell in grid for pattern in chosen.split() if cell.matches(pattern)], grid) == names
