@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,17 @@ class Service:
         """Until it ends by itself. Raises KitError if the head refuses this machine, or if it can work no longer."""
         local.start_server(warm=True)
         local.wait_for_server()
-        asyncio.run(self.serve())
+        try:
+            asyncio.run(self._until_stopped())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+    async def _until_stopped(self) -> None:
+        """SIGTERM cancels it, as Ctrl-C does: an exception amid Dask's own tasks would leave them waiting for each other."""
+        served = asyncio.current_task()
+        assert served is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, served.cancel)
+        await self.serve()
 
     async def serve(self) -> None:
         """The same where the processes' server runs already."""

@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 from distributed.core import Server
 
-from kit.cluster import identity, serve
-from kit.cluster.address import parse
+from kit.cluster import identity, keys, serve
+from kit.cluster.address import Address, parse
 from kit.cluster.cache import Cache
+from kit.cluster.executor import listening
 from kit.cluster.keys import security
 from kit.cluster.messages import HELLO, Machine, Welcome, encode
 from kit.cluster.serve import Service
 from kit.errors import KitError
+from tests.cluster.lab import Lab, lab
+from tests.conftest import Kit, wait_for
+
+__all__ = ["lab"]
 
 Hello = Callable[[bytes], Awaitable[object]]
 
@@ -65,3 +70,14 @@ def test_a_head_that_is_gone_after_its_welcome_is_looked_for_again(
     with pytest.raises(KitError, match=r"the head refuses this machine: numpy 1\.0, not 2\.0"):
         work_for(once, tmp_path)
     assert "the head is gone" in capsys.readouterr().out
+
+
+def test_a_worker_that_is_ended_while_its_head_goes_ends(lab: Lab, kit: Kit) -> None:
+    own = kit.folder / "keys"
+    keys.make(own)
+    with listening(lab.run, lab.folder / "data", Address("127.0.0.1", 0), own) as executor:
+        worker = kit.start("worker", str(executor.address), "--cache", "cache", "--keys", str(own), "--patience", "0")
+        wait_for(lambda: executor.slots or worker.poll() is not None)
+    worker.terminate()
+    out, err = worker.communicate(timeout=60)
+    assert worker.returncode == 130 and "joined" in out and err.startswith("error: stopped"), err
