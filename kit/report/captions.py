@@ -86,7 +86,7 @@ def origin_name(origin: str, language: Language) -> str:
     """Where something was measured, in words."""
     names = {
         "device": language.tr("the device"),
-        "local": language.tr("this computer (not the study's device)"),
+        "local": language.tr("this computer"),
         "emulated": language.tr("an emulated processor (not a device's speed)"),
     }
     return names.get(origin, origin)

@@ -36,5 +36,14 @@ def test_it_answers_what_compression_costs_and_leaves_the_study_out(own: Kit) ->
         titles = ("What does int8 cost?", "How far can it be pruned?", "What fits?", "Which network should I take?")
         assert all(title in body for title in titles)
         assert not re.search(r"Does the study hold|own and published|\d published|as in the study|claim", body)
+        assert not re.search(r"\bstud(y|ies)\b", body, re.I)
     assert not (folder / "details" / "evidence.md").exists()
     assert not (folder / "figures" / "published-own.svg").exists()
+
+
+def test_in_german_it_leaves_the_study_out_too(own: Kit) -> None:
+    own("report", "mine", "--language", "de")
+    folder = own.folder / "reports" / "mine"
+    texts = [re.sub(r"<(script|style).*?</\1>", "", path.read_text(), flags=re.S) for path in folder.rglob("*.[mh]*")]
+    assert len(texts) > 2 and any("auf diesem Rechner: " in text for text in texts)
+    assert not any("Studie" in text for text in texts)

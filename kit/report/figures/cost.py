@@ -64,7 +64,7 @@ def _quantization_rows(material: Material, language: Language) -> Rows:
     metrics: dict[str, tuple[Metric, Callable[[Figures], float] | None]] = {
         tr("top-1, ties shared evenly"): (lambda r: r.test.top1 if r.test else None, None),
         tr("top-1, ties as the study counted them"): (
-            lambda r: r.test.studied.top1 if r.test and r.test.studied else None,
+            lambda r: r.test.studied.top1 if is_studied and r.test and r.test.studied else None,
             (lambda study: study.top1) if is_studied else None,
         ),
         tr("file size, kB"): (lambda r: kilobytes(r.size_bytes), lambda study: study.file_mb * 1000),

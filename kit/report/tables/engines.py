@@ -18,9 +18,9 @@ def without_delegate(results: list[Result], language: Language) -> Table:
         tr("tied images"), tr("tied images, no delegate"),
     ]  # fmt: skip
     note = tr(
-        "Evaluation runs on LiteRT with XNNPACK; the study had TensorFlow Lite's built-in kernels, which round int8 "
-        "otherwise. All test images through both; exact for these images. Ties are shared evenly, and a tie broken the "
-        "other way is no difference."
+        "Evaluation runs on LiteRT with XNNPACK; TensorFlow Lite's built-in kernels round int8 otherwise. All test "
+        "images through both; exact for these images. Ties are shared evenly, and a tie broken the other way is no "
+        "difference."
     )
     rows = [row for r in results if (row := _row(r, language))]
     return Table("engines", tr("What the engine changes in int8 predictions"), note, headers, rows, is_long=True)
