@@ -139,7 +139,8 @@ def _updates(key: str, schedule: Schedule, batches: int) -> Iterator[str]:
         yield f"{key}.steps is {steps}: the first mask update prunes nothing, it must be at least 2"
     elif fitting(steps, batches) < steps:
         most = max(n for n in range(1, min(steps, batches) + 1) if fitting(n, batches) == n)
-        yield f"{key}.steps is {steps}: not all of its mask updates fit into {batches} batches, at most {most} do"
+        room = f"{batches} {'batch' if batches == 1 else 'batches'}"
+        yield f"{key}.steps is {steps}: not all of its mask updates fit into {room}, at most {most} do"
 
 
 def fitting(steps: int, batches: int) -> int:
@@ -151,7 +152,7 @@ def _quantization(preset: Settings, known: Dataset) -> Iterator[str]:
     count, images = preset.quantization.calibration_images, _images(preset, known)
     yield from _at_least_1("quantization.calibration_images", count)
     if count > images:
-        yield f"quantization.calibration_images is {count}: there are {images:,} images to train on"
+        yield f"quantization.calibration_images is {count}: it must be at most {images:,}, the images to train on"
 
 
 def _audit(preset: Settings) -> Iterator[str]:
@@ -173,7 +174,7 @@ def _at_least_1(key: str, count: int) -> Iterator[str]:
 def _batch(key: str, size: int, images: int) -> Iterator[str]:
     yield from _at_least_1(key, size)
     if size > images:
-        yield f"{key} is {size}: there are {images:,} images to train on"
+        yield f"{key} is {size}: it must be at most {images:,}, the images to train on"
 
 
 def _rate(key: str, rate: float, may_be_0: bool = False) -> Iterator[str]:

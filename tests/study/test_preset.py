@@ -77,7 +77,10 @@ def test_a_wrong_preset_is_one_line_that_names_what_is_wrong(change: tuple[str, 
 
 IMPOSSIBLE = {
     "epochs = 12": ("epochs = -3", "training.epochs is -3"),
-    "batch_size = 64": ("batch_size = 5000", "training.batch_size is 5000: there are 1,200 images to train on"),
+    "batch_size = 64": (
+        "batch_size = 5000",
+        "training.batch_size is 5000: it must be at most 1,200, the images to train on",
+    ),
     "learning_rate = 1e-3": ("learning_rate = -0.1", "training.learning_rate is -0.1: it must be above 0"),
     "momentum = 0.9": ("momentum = 1.0", "training.momentum is 1.0: it must be from 0 to below 1"),
     "patience_epochs = 50": ("patience_epochs = 0", "training.patience_epochs is 0"),
@@ -93,7 +96,10 @@ IMPOSSIBLE = {
         "pruning.schedules.60.steps is 50: not all of its mask updates fit into 19 batches, at most 19 do",
     ),
     "90 = {": ("190 = {", "pruning.schedules.190 is no sparsity"),
-    "calibration_images = 100": ("calibration_images = 1_201", "quantization.calibration_images is 1201: there are 1,200"),
+    "calibration_images = 100": (
+        "calibration_images = 1_201",
+        "quantization.calibration_images is 1201: it must be at most 1,200",
+    ),
     'protocol = "trial"': ('protocol = "trail"', "unknown bench.protocol 'trail': did you mean trial?"),
     "threads = 1": ("threads = 0", "threads is 0"),
     "architectures = [": ("architectures = [] #", "architectures is empty"),
