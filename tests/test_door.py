@@ -220,8 +220,12 @@ def test_ctrl_c_while_the_process_server_starts_is_one_line(kit: Kit) -> None:
 
 def test_ctrl_c_in_the_moment_the_server_starts_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local.forkserver, "ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        local.start_server(warm=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background were told to ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            local.start_server(warm=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _children(parent: int, what: str) -> list[int]:
