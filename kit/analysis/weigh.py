@@ -139,7 +139,7 @@ def _states(finding: Finding, holds: Sequence[bool | None]) -> list[bool | None]
 
 
 def _capped(outcome: Outcome, finding: Finding) -> Outcome:
-    return Outcome.partly if outcome is Outcome.reproduced and finding.limits else outcome
+    return Outcome.partly if outcome is Outcome.reproduced and (finding.limits or finding.missing) else outcome
 
 
 def _by_point(finding: Finding) -> list[str | Message]:
@@ -215,6 +215,8 @@ def _reasons(finding: Finding, states: Sequence[bool | None]) -> Iterable[Messag
         yield Message("The data do not decide: {names}.", {"names": of(None)})
     if finding.missing:
         yield Message("Missing or incomplete in this run: {names}.", {"names": list(finding.missing)})
+        if finding.parts:
+            yield Message("Not all networks that it is about are compared: partly at best.")
     yield from finding.limits
 
 

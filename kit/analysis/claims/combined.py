@@ -6,7 +6,7 @@ import numpy as np
 
 from kit.analysis import replicates
 from kit.analysis.claims.kinds import gzip_bytes
-from kit.analysis.claims.limits import missing, superlative, weights_of
+from kit.analysis.claims.limits import missing, weights_of
 from kit.analysis.evidence import RunEvidence
 from kit.analysis.finding import Finding, Part, Test, exact
 from kit.analysis.naming import at, name, pair, studied, trained, versus
@@ -44,7 +44,6 @@ def _loses_least(evidence: RunEvidence, points: set[tuple[int, str]]) -> Finding
         )
         if least
         else None,
-        limits=superlative(there),
         missing=missing(there),
     )
 

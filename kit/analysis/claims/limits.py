@@ -38,13 +38,6 @@ def missing(there: Iterable[str]) -> tuple[str, ...]:
     return tuple(names(a for a in studied() if a not in found))
 
 
-def superlative(there: Iterable[str]) -> tuple[Message, ...]:
-    """Which of five is first or last is known only if all five were compared."""
-    if missing(there):
-        return (Message("Not all of the study's architectures are compared: partly at best."),)
-    return ()
-
-
 def weights_of(evidence: RunEvidence) -> tuple[Message, ...]:
     """How well weights compress depends on what they were trained on."""
     if evidence.is_studied_dataset:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from kit.analysis import statistics
 from kit.analysis.claims import kinds
 from kit.analysis.claims.classes import unevenness
-from kit.analysis.claims.limits import measured, missing, superlative
+from kit.analysis.claims.limits import measured, missing
 from kit.analysis.evidence import V3, RunEvidence
 from kit.analysis.finding import Finding, Part, Test
 from kit.analysis.naming import name, pair, quantized, spread_of, studied, trained
@@ -89,7 +89,7 @@ def quantized_latency(evidence: RunEvidence) -> Finding:
             {"times": limits().strongly_times},
         ),
         figures=_range(parts, Message("float32 takes {low:.2f} to {high:.2f} times as long as int8.")),
-        limits=superlative(there) + place.limits,
+        limits=place.limits,
         missing=missing(there),
         origin=place.origin,
     )

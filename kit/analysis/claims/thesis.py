@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from kit.analysis.claims import kinds
 from kit.analysis.claims.kinds import FIRST_MINUS_SECOND, file_bytes, gzip_bytes
-from kit.analysis.claims.limits import measured, missing, superlative, weights_of
+from kit.analysis.claims.limits import measured, missing, weights_of
 from kit.analysis.evidence import RunEvidence
 from kit.analysis.finding import Finding, Part, Test, exact
 from kit.analysis.naming import at, name, names, quantized, studied, trained, versus
@@ -72,7 +72,7 @@ def storage_saved(evidence: RunEvidence) -> Finding:
         (Part(Message("mean over the networks"), (test,)),),
         EXACT_SIZES,
         figures=Message("On average {percent:.2f} % is saved.", {"percent": 100 * mean}),
-        limits=superlative(there) + weights_of(evidence),
+        limits=weights_of(evidence),
         missing=missing(there),
     )
 
@@ -103,7 +103,7 @@ def mobilenet_best_sparse(evidence: RunEvidence) -> Finding:
         )
         for a in others
     ]
-    return Finding(tuple(parts), SAME_IMAGES, limits=superlative(there), missing=missing(there))
+    return Finding(tuple(parts), SAME_IMAGES, missing=missing(there))
 
 
 def gain_at_first(evidence: RunEvidence) -> Finding:
@@ -179,8 +179,7 @@ def _each_other(evidence: RunEvidence, one: str, above: float | None = None, bel
 
 def _of_times(evidence: RunEvidence, parts: Sequence[Part], there: Sequence[str]) -> Finding:
     place = measured(evidence)
-    limits = superlative(there) + place.limits
-    return Finding(tuple(parts), BY_BOOTSTRAP, limits=limits, missing=missing(there), origin=place.origin)
+    return Finding(tuple(parts), BY_BOOTSTRAP, limits=place.limits, missing=missing(there), origin=place.origin)
 
 
 def v3_large_recovers(evidence: RunEvidence) -> Finding:

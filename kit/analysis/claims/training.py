@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kit.analysis import replicates
 from kit.analysis.claims import kinds
-from kit.analysis.claims.limits import measured, missing, superlative
+from kit.analysis.claims.limits import measured, missing
 from kit.analysis.evidence import V3, RunEvidence
 from kit.analysis.finding import Finding, Part, Test, exact
 from kit.analysis.naming import name, names, pair, spread_of, studied, trained, versus
@@ -67,7 +67,6 @@ def v3_hard_to_train(evidence: RunEvidence) -> Finding:
         )
         if top1
         else None,
-        limits=superlative(there),
         missing=missing(there),
     )
 
