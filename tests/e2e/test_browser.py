@@ -184,6 +184,23 @@ def test_filtering_by_text_and_by_part(visit: Visit) -> None:
     expect(rows).to_have_count(24)
 
 
+OVERLAPPING = """
+items => items.filter(item => {
+  const [badge, beside] = [item.querySelector(".badge"), item.querySelector("p:not(.statement)")];
+  return badge.getBoundingClientRect().right > beside.getBoundingClientRect().left;
+}).length
+"""
+
+
+def test_an_outcome_stands_beside_its_reason(browser: Browser) -> None:
+    """The longest outcomes are of single trainings: the committed run has them."""
+    visit = Visit(browser, Path(__file__).parents[2] / "reports" / "paper" / "report.html")
+    claims = visit.page.locator(".claims > li")
+    assert "on one training: partly" in claims.first.inner_text()
+    assert claims.count() == 30 and claims.evaluate_all(OVERLAPPING) == 0
+    visit.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_dark_and_light_follow_the_system_and_the_button(browser: Browser, report: Path, scheme: str) -> None:
     visit = Visit(browser, report, color_scheme=scheme)
