@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from kit.cli.door import line_of
 from kit.workflow import local
-from tests.conftest import KIT, Kit, wait_for
+from tests.conftest import KIT, Kit, take_ctrl_c, wait_for
 
 OLD = Path(__file__).parent / "runs" / "before-seeds"
 TRAIN = "mobilenet_v3_small/s00/train.json"
@@ -218,14 +219,20 @@ def test_ctrl_c_while_the_process_server_starts_is_one_line(kit: Kit) -> None:
     assert process.returncode == 130 and err == "error: stopped: nothing finished is lost; the same command resumes\n"
 
 
-def test_ctrl_c_in_the_moment_the_server_starts_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local.forkserver, "ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background were told to ignore it
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            local.start_server(warm=False)
-    finally:
-        signal.signal(signal.SIGINT, before)
+HIT_AT_START = """
+import os, signal
+from kit.workflow import local
+
+local.forkserver.ensure_running = lambda: os.kill(os.getpid(), signal.SIGINT)
+local.start_server(warm=False)
+print("lost")
+"""
+
+
+def test_ctrl_c_in_the_moment_the_server_starts_is_not_lost() -> None:
+    argv = [sys.executable, "-c", HIT_AT_START]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, preexec_fn=take_ctrl_c)
+    assert done.returncode == -signal.SIGINT and done.stdout == "" and "KeyboardInterrupt" in done.stderr
 
 
 def _children(parent: int, what: str) -> list[int]:

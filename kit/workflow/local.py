@@ -120,14 +120,12 @@ def wait_for_server() -> None:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started here ignores Ctrl-C from its first moment on: it is this process's to handle, as soon as this ends."""
+    """What is started here hears no Ctrl-C from its first moment on: it is this process's to handle, at the end of this."""
     resource_tracker.ensure_running()  # it starts with the server otherwise, and unblocks Ctrl-C
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # what only ignores it, loses it
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # to ignore it would lose it
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
