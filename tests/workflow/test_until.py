@@ -129,7 +129,12 @@ def test_the_command_adds_seeds_and_reports_at_the_level_that_is_left(
     assert len(maker.asked) == 4 and maker.asked[-1] == maker.asked[0] and len(ended) == 1
     found = json.loads((tmp_path / "reports" / "paper" / "results.json").read_text())["trainings"][0]["verdicts"]
     verdict = next(one for one in found if one["key"] == "gain_at_first")
-    assert (verdict["outcome"], verdict["trainings"], verdict["is_open"]) == ("reproduced", 5, False)
+    assert (verdict["outcome"], verdict["trainings"], verdict["is_open"]) == (
+        "partly",
+        5,
+        False,
+    )  # three networks are missing
+    assert {row["holds"] for row in verdict["evidence"]} == {True}
     assert verdict["level_spent"] == pytest.approx(nominal((3, 4, 5, 6))[2])
     assert "Looked at after 3 trainings and each further one up to 6: the level at this look is" in verdict["reason"]
     others = {one["level_spent"] for one in found if one["key"] != "gain_at_first"}
