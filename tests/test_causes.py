@@ -98,17 +98,17 @@ def test_why_a_build_failed(tail: str, wrong: str) -> None:
     assert found is not None and found[0] == wrong and found[1]
 
 
-def answer(code: int, err: str) -> Answer:
+def why(code: int, err: str) -> str:
     reading = Reading(0.0, 0.0)
-    return Answer(code, "", err, Readings(reading, (), reading))
+    return Answer(code, "", err, Readings(reading, (), reading)).reason("models/5f3a", "mine.tflite")
 
 
 def test_how_a_killed_agent_and_a_killed_worker_ended(tmp_path: Path) -> None:
     noise, log = "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.", tmp_path / "a.log"
-    assert answer(-9, noise).reason.startswith("killed, probably out of memory: close other programs there")
-    assert answer(-9, noise).reason.endswith(f"last said: {noise}")
-    assert "lacks an instruction" in answer(-4, "").reason and "crashed" in answer(-11, "").reason
-    assert answer(1, f"{noise}\nerror: x is empty: copy it again").reason == "x is empty: copy it again"
+    assert why(-9, noise).startswith("killed, probably out of memory: close other programs there")
+    assert why(-9, noise).endswith(f"last said: {noise}")
+    assert "lacks an instruction" in why(-4, "") and "crashed" in why(-11, "")
+    assert why(1, f"{noise}\nerror: models/5f3a is empty: copy it again") == "mine.tflite is empty: copy it again"
     assert local.ending(-9, log) == "its process was killed, probably out of memory: run it with --workers 1"
     assert local.ending(-11, log) == f"its process was ended by SIGSEGV, see {log}"
     assert local.ending(3, log) == f"its process ended with code 3, see {log}"

@@ -121,7 +121,8 @@ def test_a_model_that_never_ends_is_ended(foreign: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", HURRIED, foreign / "forever.tflite"], cwd=WORKER, capture_output=True, text=True, check=False
     )
-    assert "took too long" in Answer(done.returncode, done.stdout, done.stderr, Readings(*READINGS)).reason
+    answer = Answer(done.returncode, done.stdout, done.stderr, Readings(*READINGS))
+    assert "took too long" in answer.reason(str(foreign / "forever.tflite"), "forever.tflite")
 
 
 READINGS = (Reading(0, 0), (), Reading(0, 0))

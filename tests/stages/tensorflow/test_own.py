@@ -287,7 +287,7 @@ def test_no_code_comes_from_a_runs_folder(tmp_path: Path) -> None:
 def test_a_file_that_changed_since_is_not_built(tmp_path: Path) -> None:
     (tmp_path / "my_net.py").write_text(HEAD + textwrap.indent(PLAIN, "    "))
     network = networks.settled("mine", Network(build=f"{tmp_path}/my_net:build"), None)
-    (tmp_path / "my_net.py").write_text("raise SystemExit('it ran')\n")
+    (tmp_path / "my_net.py").write_text("raise SystemExit('it ran')\ndef build(shape, classes): ...\n")
     with pytest.raises(KitError, match="have changed or are gone"):
         models.build(architectures.get("mine", {"mine": network}), 1, None, CLASSES, SHAPE)
 
