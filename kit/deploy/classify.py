@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 try:
-    from tflite_runtime.interpreter import Interpreter
+    from tflite_runtime.interpreter import Interpreter, OpResolverType
 except ImportError:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 SCALE, OFFSET = 1.0, 0.0  # the network takes pixels (0 to 255) * SCALE + OFFSET
 Image.MAX_IMAGE_PIXELS = 50_000_000  # Pillow warns of more, and refuses twice as many
@@ -23,7 +23,12 @@ if not sys.argv[1:]:
 here, failed = Path(__file__).resolve().parent, False
 labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
 model = Interpreter(str(here / "model.tflite"))
-model.allocate_tensors()
+try:
+    model.allocate_tensors()
+except RuntimeError:  # XNNPACK refuses the file, the interpreter's own kernels may run it
+    own = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    model = Interpreter(str(here / "model.tflite"), experimental_op_resolver_type=own)
+    model.allocate_tensors()
 source, sink = model.get_input_details()[0], model.get_output_details()[0]
 height, width = map(int, source["shape"][1:3])
 

@@ -51,7 +51,7 @@ def latency(results: list[Result], language: Language) -> str:
         groups.setdefault((len(one.processes), one.statistic, one.series), set()).add(one.n)
     return " ".join(
         language.tr(
-            "Latency: {statistic}, n = {n} single inferences in {processes} fresh processes, number of threads: {threads}, "
+            "Latency: {statistic}, n = {n} single inferences, fresh processes: {processes}, number of threads: {threads}, "
             "{interpreter}, delegate: {delegate}, on {origin}: {device}.",
             statistic=statistic_name(statistic, language), n=_count(counts, language), processes=processes,
             threads=series.threads, interpreter=series.interpreter, delegate=series.delegate,
@@ -73,7 +73,9 @@ def memory(results: list[Result], language: Language) -> str:
     n = sorted({r.memory.n for r in results if r.memory})
     if not n:
         return ""
-    return language.tr("Peak memory: growth of the peak RSS by loading and running the model, n = {n} processes there.", n=n)
+    return language.tr(
+        "Peak memory: growth of the peak RSS by loading and running the model in these processes, n = {n}.", n=n
+    )
 
 
 def statistic_name(statistic: str, language: Language) -> str:

@@ -75,11 +75,13 @@ class _Trials:
         )
 
     def _trial(self, places: Sequence[int], file: bytes | None = None) -> Trial:
+        from kit.stages import interpreter
+
         in_float, total = audited.with_inputs(self._layers, places), len(self._worst) + len(self._sections) + 2
         self._context.progress(self._done, total, f"{len(in_float)} of {len(self._layers)} operators in float")
         self._done += 1
         file = file or self._debugger.file([self._layers[place].name for place in in_float])
-        kept = predictions.join(list(evaluate.predicted(self._known, file, self._test, delegate=True)))
+        kept = predictions.join(list(evaluate.predicted(self._known, file, self._test, interpreter.takes_delegate(file))))
         return Trial(tuple(places), in_float, len(file), len(self._test), float(predictions.fair(kept).sum()))
 
 

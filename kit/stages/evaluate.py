@@ -30,13 +30,15 @@ def _settings(preset: Preset, cell: Cell) -> Mapping[str, object]:
 
 
 def _execute(context: StageContext) -> EvaluateValues:
-    """All images through the fast engine; the test images of an int8 cell also through the study's kind of engine."""
+    """All images through the fast engine; the test images of an int8 cell also through the study's kind of engine, which
+    takes all where the fast one refuses the file."""
     from kit.stages import interpreter
 
     model, known = context.path(MODEL).read_bytes(), context.run.preset.architecture(context.cell.architecture)
     data = prepare.load(context.data, context.run.preset.dataset)
-    passes = [("test", data.test, True), ("train", data.train, True)]
-    if context.cell.precision in _ROUNDED_OTHERWISE:
+    fast = interpreter.takes_delegate(model)
+    passes = [("test", data.test, fast), ("train", data.train, fast)]
+    if fast and context.cell.precision in _ROUNDED_OTHERWISE:
         passes.append(("plain", data.test, False))
     total, done = sum(len(images) for _, images, _ in passes), 0
     kept: dict[str, Predictions] = {}
@@ -45,7 +47,9 @@ def _execute(context: StageContext) -> EvaluateValues:
         for part in predicted(known, model, images, delegate):
             parts.append(part)
             done += len(part.label)
-            context.progress(done, total, f"{name} images" if delegate else "test images, no delegate")
+            context.progress(
+                done, total, f"{name} images" if delegate else f"{name.replace('plain', 'test')} images, no delegate"
+            )
         kept[name] = predictions.join(parts)
     plain = kept.pop("plain", None)
     store.write(context.path(PREDICTIONS), predictions.encode(kept))
@@ -53,7 +57,7 @@ def _execute(context: StageContext) -> EvaluateValues:
         test=counts(kept["test"]),
         train=counts(kept["train"]),
         contents=interpreter.contents(model),
-        engine=Engine("litert", "xnnpack", _without_delegate(kept["test"], plain)),
+        engine=Engine("litert", "xnnpack" if fast else "none", _without_delegate(kept["test"], plain)),
     )
 
 

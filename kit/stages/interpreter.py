@@ -71,6 +71,17 @@ def _interpreter(model: bytes, size: int, delegate: bool) -> tuple[Interpreter, 
     return interpreter, size
 
 
+def takes_delegate(model: bytes) -> bool:
+    """Whether XNNPACK runs the file. It refuses one with a layer that no calibration image ever activates: the range of
+    such a layer is empty, and its step far smaller than XNNPACK can scale to. Built-in kernels run it."""
+    try:
+        _interpreter(model, 1, delegate=True)
+    except (RuntimeError, ValueError):
+        _interpreter(model, 1, delegate=False)
+        return False
+    return True
+
+
 def _quantize(inputs: Floats, details: TensorDetails) -> NDArray[np.generic]:
     scale, zero_point = details["quantization"]
     if details["dtype"] == np.float32:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from inputs import resize
 from latency import Options, Runs, measure
-from network import ERRORS, PACKAGES, Network, Unusable, engine, load, require, unusable
+from network import ERRORS, PACKAGES, Network, Refused, Unusable, engine, load, require, unusable
 from prediction import describe, predict
 
 
@@ -24,6 +25,8 @@ def main() -> None:
     options = parser().parse_args()
     try:
         json.dump(_COMMANDS[options.command](options), sys.stdout)
+    except Refused:  # again, and not in here: what XNNPACK took to find out is not the model's memory
+        os.execv(sys.executable, [*sys.orig_argv, "--delegate=none"])  # noqa: S606 - as this process was started
     except Unusable as error:
         sys.exit(f"error: {shown(str(error))}")
 
@@ -48,7 +51,12 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("model", type=Path)
         command.add_argument("--shape", action="append", default=[], help=shape)
         command.add_argument("--interpreter", choices=tuple(PACKAGES), default="litert")
-        command.add_argument("--delegate", choices=("none", "xnnpack"), default="xnnpack", help="xnnpack is both's default")
+        command.add_argument(
+            "--delegate",
+            choices=("none", "xnnpack"),
+            default="xnnpack",
+            help="xnnpack is both's default; a file that it refuses runs without",
+        )
         command.add_argument("--threads", type=int, default=1)
     predicting.add_argument("images", type=Path, help="a .npy file: n x height x width x channels")
     predicting.add_argument("--scale", type=float, default=1.0, help="the input is image * scale + offset")

@@ -22,6 +22,10 @@ class Unusable(Exception):  # noqa: N818 - named for what it means
     """The model, the images or the interpreter cannot be used."""
 
 
+class Refused(Unusable):
+    """XNNPACK does not run the file, such as an int8 one with a layer that no calibration image activates."""
+
+
 class Tensor(TypedDict):
     """What an interpreter says of an input or an output: `quantization` is scale and zero point, `dtype` numpy's."""
 
@@ -122,7 +126,7 @@ def load(
 ) -> Network:
     """An interpreter that is ready to run `model`; `xnnpack` is what both apply by default, where they can.
 
-    `prepare` may resize the inputs before memory is allocated for them.
+    `prepare` may resize the inputs before memory is allocated for them. Raises Unusable, or Refused.
     """
     kinds = chosen.resolvers
     kind = kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if delegate == "none" else kinds.AUTO
@@ -133,6 +137,8 @@ def load(
             prepare(made)
         made.allocate_tensors()
     except ERRORS as error:
+        if delegate == "xnnpack" and "XNNPack" in str(error):
+            raise Refused(f"{model} is refused by XNNPACK: choose --delegate none") from error
         raise unusable(model, error) from error
     return Network(made, nodes)
 

@@ -73,6 +73,8 @@ class Debugger:
         debugger = tf.lite.experimental.QuantizationDebugger(
             quant_debug_model_content=file, debug_dataset=self._inputs, debug_options=options
         )
+        if not _takes_delegate(file):  # the debugger has no option for that
+            debugger._quant_interpreter = _plain(file)
         debugger.run()
         text = io.StringIO()
         debugger.layer_statistics_dump(text)
@@ -99,8 +101,7 @@ def _relative(row: dict[str, str]) -> float:
 
 def _structure(file: bytes) -> dict[int, tuple[list[int], float | None]]:
     """For each checked tensor of a debug file, by its index: those that its operator reads, and the error of its weights."""
-    resolver = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = tf.lite.Interpreter(model_content=file, experimental_op_resolver_type=resolver)
+    interpreter = _plain(file)
     interpreter.allocate_tensors()
     operators = interpreter._get_ops_details()  # no public API tells which operator a check belongs to
     makers = {index: operator for operator in operators for index in operator["outputs"]}
@@ -114,6 +115,24 @@ def _structure(file: bytes) -> dict[int, tuple[list[int], float | None]]:
             error = _weights_error(interpreter, details[sources[1]], twin["inputs"][1]) if has_weights else None
             found[int(check["inputs"][0])] = sources, error
     return found
+
+
+def _takes_delegate(file: bytes) -> bool:
+    """As `kit.stages.interpreter.takes_delegate`, for files with the debugger's own operators."""
+    try:
+        tf.lite.Interpreter(model_content=file).allocate_tensors()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _plain(file: bytes) -> Any:
+    """An interpreter without XNNPACK, which keeps what every operator gives."""
+    return tf.lite.Interpreter(
+        model_content=file,
+        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
 
 
 def _weights_error(interpreter: Any, quantized: dict[str, Any], real_index: int) -> float:
