@@ -216,7 +216,7 @@ def _reasons(finding: Finding, states: Sequence[bool | None]) -> Iterable[Messag
     if finding.missing:
         yield Message("Missing or incomplete in this run: {names}.", {"names": list(finding.missing)})
         if finding.parts:
-            yield Message("Not all networks that it is about are compared: partly at best.")
+            yield Message("Partly at best without them.")
     yield from finding.limits
 
 

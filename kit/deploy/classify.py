@@ -17,17 +17,14 @@ except ImportError:
 
 SCALE, OFFSET = 1.0, 0.0  # the network takes pixels (0 to 255) * SCALE + OFFSET
 Image.MAX_IMAGE_PIXELS = 50_000_000  # Pillow warns of more, and refuses twice as many
-
-if not sys.argv[1:]:
-    sys.exit(__doc__)
+sys.argv[1:] or sys.exit(__doc__)
 here, failed = Path(__file__).resolve().parent, False
-labels = (here / "labels.txt").read_text(encoding="utf-8").splitlines()
-model = Interpreter(str(here / "model.tflite"))
+labels, file = (here / "labels.txt").read_text(encoding="utf-8").splitlines(), str(here / "model.tflite")
+model = Interpreter(file)
 try:
     model.allocate_tensors()
-except RuntimeError:  # XNNPACK refuses the file, the interpreter's own kernels may run it
-    own = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    model = Interpreter(str(here / "model.tflite"), experimental_op_resolver_type=own)
+except RuntimeError:  # XNNPACK refuses the file
+    model = Interpreter(file, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     model.allocate_tensors()
 source, sink = model.get_input_details()[0], model.get_output_details()[0]
 height, width = map(int, source["shape"][1:3])
