@@ -47,9 +47,8 @@ def _execute(context: StageContext) -> EvaluateValues:
         for part in predicted(known, model, images, delegate):
             parts.append(part)
             done += len(part.label)
-            context.progress(
-                done, total, f"{name} images" if delegate else f"{name.replace('plain', 'test')} images, no delegate"
-            )
+            split = "train" if name == "train" else "test"
+            context.progress(done, total, f"{split} images{'' if delegate else ', no delegate'}")
         kept[name] = predictions.join(parts)
     plain = kept.pop("plain", None)
     store.write(context.path(PREDICTIONS), predictions.encode(kept))
