@@ -1,4 +1,4 @@
-// Depthwise convolution, image by image, a few vectors of channels at a time.
+// Depthwise convolution, image by image and row by row, a few vectors of channels at a time.
 //
 // The forward direction and the input's gradient are one walk: every value of the result is the sum of kernel * map over the
 // taps that meet the map, in the kernel's order of rows and columns.
@@ -8,7 +8,6 @@ constexpr int TOGETHER = 2;  // vectors
 #else
 constexpr int TOGETHER = 1;
 #endif
-constexpr int NEIGHBOURS = 4;  // results that share what was loaded of the kernel
 
 // Along one axis: for result i the taps first, first + step, ... (count of them) meet source[i], source[i] + direction, ...
 struct Axis {
@@ -61,8 +60,10 @@ INLINE void meet(const Axis& rows, const Axis& columns, Size i, Size j, Size ker
     UNROLL for (int v = 0; v < V; v++) store(y + p * apart + v * LANES, sum[p][v], v + 1 < V ? LANES : lanes);
 }
 
-INLINE bool alike(const Axis& axis, Size j, Size shift) {
-  for (int p = 1; p < NEIGHBOURS; p++) {
+// Whether `count` results from j on, a phase apart, meet the same taps
+INLINE bool alike(const Axis& axis, Size j, Size shift, int count) {
+  if (j + (count - 1) * axis.phases >= axis.results) return false;
+  for (int p = 1; p < count; p++) {
     const Size other = j + p * axis.phases;
     if (axis.first[other] != axis.first[j] || axis.count[other] != axis.count[j] ||
         axis.source[other] != axis.source[j] + p * shift)
@@ -74,36 +75,46 @@ INLINE bool alike(const Axis& axis, Size j, Size shift) {
 template <int V>
 INLINE void walk_row(const Axis& rows, const Axis& columns, Size i, Size kernel_width, Size map_width, Size channels,
                      Size shift, const float* x, const float* w, float* y, Size lanes) {
+  const Size from = shift * channels, apart = columns.phases * channels;
   for (Size phase = 0; phase < columns.phases; phase++)
-    for (Size j = phase; j < columns.results;) {
+    for (Size j = phase, count; j < columns.results; j += count * columns.phases) {
       float* out = y + (i * columns.results + j) * channels;
-      if (j + (NEIGHBOURS - 1) * columns.phases < columns.results && alike(columns, j, shift)) {
-        meet<NEIGHBOURS, V>(rows, columns, i, j, kernel_width, map_width, channels, shift * channels,
-                            columns.phases * channels, x, w, out, lanes);
-        j += NEIGHBOURS * columns.phases;
-      } else {
-        meet<1, V>(rows, columns, i, j, kernel_width, map_width, channels, 0, 0, x, w, out, lanes);
-        j += columns.phases;
-      }
+      count = alike(columns, j, shift, 4) ? 4 : alike(columns, j, shift, 2) ? 2 : 1;
+      if (count == 4) meet<4, V>(rows, columns, i, j, kernel_width, map_width, channels, from, apart, x, w, out, lanes);
+      else if (count == 2) meet<2, V>(rows, columns, i, j, kernel_width, map_width, channels, from, apart, x, w, out, lanes);
+      else meet<1, V>(rows, columns, i, j, kernel_width, map_width, channels, from, apart, x, w, out, lanes);
     }
 }
 
-// One image: x -> y [rows.results, columns.results, channels]
-static void walk(const Axis& rows, const Axis& columns, Size kernel_width, Size map_width, Size channels, Size shift,
-                 const float* x, const float* w, float* y) {
-  Size c = 0;
-  for (; c + TOGETHER * LANES <= channels; c += TOGETHER * LANES)
-    for (Size i = 0; i < rows.results; i++)
+INLINE void fetch(const float* from, Size count) {
+  for (Size i = 0; i < count; i += LANES) __builtin_prefetch(from + i);
+}
+
+// The row of the source after the last one that result i reads
+INLINE Size end_of(const Axis& rows, Size i) { return rows.source[i] + (rows.direction > 0 ? rows.count[i] : 1); }
+
+// One image: x -> y [rows.results, columns.results, channels], row by row, each after what the next one needs is fetched:
+// a few channels of every pixel are far apart, which the processor doesn't foresee. `also` is as large as y and needed later.
+static void walk(const Axis& rows, const Axis& columns, Size kernel_width, Size map_height, Size map_width, Size channels,
+                 Size shift, const float* x, const float* w, float* y, const float* also) {
+  const Size row = columns.results * channels, from = map_width * channels;
+  Size here = 0;
+  for (Size i = 0; i < rows.results; i++) {
+    const Size next = i + 1 < rows.results ? end_of(rows, i + 1) : map_height + end_of(rows, 0);
+    if (next > here) fetch(x + here * from, (next - here) * from);
+    here = most(here, next);
+    fetch(y + (i + 1) * row, row);
+    if (also) fetch(also + i * row, row);
+    Size c = 0;
+    for (; c + TOGETHER * LANES <= channels; c += TOGETHER * LANES)
       walk_row<TOGETHER>(rows, columns, i, kernel_width, map_width, channels, shift, x + c, w + c, y + c, LANES);
-  for (; c + LANES <= channels; c += LANES)
-    for (Size i = 0; i < rows.results; i++)
+    for (; c + LANES <= channels; c += LANES)
       walk_row<1>(rows, columns, i, kernel_width, map_width, channels, shift, x + c, w + c, y + c, LANES);
-  if (c + LANES / 2 == channels)
-    for (Size i = 0; i < rows.results; i++)
+    if (c + LANES / 2 == channels)
       walk_row<1>(rows, columns, i, kernel_width, map_width, channels, shift, x + c, w + c, y + c, LANES / 2);
-  else if (c < channels)
-    for (Size i = 0; i < rows.results; i++)
+    else if (c < channels)
       walk_row<1>(rows, columns, i, kernel_width, map_width, channels, shift, x + c, w + c, y + c, channels - c);
+  }
 }
 
 // The two axes' tables, of `results` rows and columns
@@ -125,7 +136,8 @@ static int depthwise(const Window* g, const float* x, const float* w, float* y) 
   forward_axis(&axes.columns, g->out_width, g->width, g->kernel_width, g->stride_width, g->left);
   const Size map = g->height * g->width * g->channels, out = g->out_height * g->out_width * g->channels;
   for (Size n = 0; n < g->images; n++)
-    walk(axes.rows, axes.columns, g->kernel_width, g->width, g->channels, g->stride_width, x + n * map, w, y + n * out);
+    walk(axes.rows, axes.columns, g->kernel_width, g->height, g->width, g->channels, g->stride_width, x + n * map, w,
+         y + n * out, nullptr);
   return 0;
 }
 
@@ -165,19 +177,31 @@ INLINE void correlate(const Window& g, Size tap_row, Size tap_column, Range rows
     }
 }
 
+// Where each row and column of the kernel meets the map, and where all of its columns do
+struct Meeting {
+  Scratch memory;
+  Range *rows, *columns, inner;
+  explicit Meeting(const Window& g)
+      : memory(sizeof(Range) / sizeof(float) * (g.kernel_height + g.kernel_width)), inner{0, 0} {
+    if (!memory) return;
+    rows = reinterpret_cast<Range*>(static_cast<float*>(memory));
+    columns = rows + g.kernel_height;
+    for (Size k = 0; k < g.kernel_height; k++) rows[k] = meeting(k, g.top, g.stride_height, g.height, g.out_height);
+    for (Size k = 0; k < g.kernel_width; k++) columns[k] = meeting(k, g.left, g.stride_width, g.width, g.out_width);
+    const Range first = columns[0], last = columns[g.kernel_width - 1];
+    if (first.to && first.from < last.to) inner = {first.from, last.to};
+  }
+};
+
 // One row of the kernel: K taps at once where all of them meet the map, and one by one at its edges
 template <int K, int V>
-INLINE void correlate_row(const Window& g, Size tap_row, const float* x, const float* dy, float* dw, Size lanes) {
-  const Range rows = meeting(tap_row, g.top, g.stride_height, g.height, g.out_height);
-  Range inner = {0, 0};
-  if (K == g.kernel_width) {
-    const Range first = meeting(0, g.left, g.stride_width, g.width, g.out_width);
-    const Range last = meeting(K - 1, g.left, g.stride_width, g.width, g.out_width);
-    if (first.to && first.from < last.to) inner = {first.from, last.to};
-    correlate<K, V>(g, tap_row, 0, rows, inner, x, dy, dw, lanes);
-  }
+INLINE void correlate_row(const Window& g, const Meeting& m, Size tap_row, const float* x, const float* dy, float* dw,
+                          Size lanes) {
+  const Range rows = m.rows[tap_row], inner = K == g.kernel_width ? m.inner : Range{0, 0};
+  if (rows.from == rows.to) return;
+  correlate<K, V>(g, tap_row, 0, rows, inner, x, dy, dw, lanes);
   for (Size k = 0; k < g.kernel_width; k++) {
-    const Range all = meeting(k, g.left, g.stride_width, g.width, g.out_width);
+    const Range all = m.columns[k];
     if (inner.from == inner.to) {
       correlate<1, V>(g, tap_row, k, rows, all, x, dy, dw, lanes);
     } else {
@@ -188,28 +212,30 @@ INLINE void correlate_row(const Window& g, Size tap_row, const float* x, const f
 }
 
 template <int V>
-static void filter(const Window& g, const float* x, const float* dy, float* dw, Size lanes) {
+static void filter(const Window& g, const Meeting& m, const float* x, const float* dy, float* dw, Size lanes) {
   for (Size k = 0; k < g.kernel_height; k++)
-    if (g.kernel_width == 3) correlate_row<3, V>(g, k, x, dy, dw, lanes);
-    else if (g.kernel_width == 5) correlate_row<5, V>(g, k, x, dy, dw, lanes);
-    else correlate_row<1, V>(g, k, x, dy, dw, lanes);
+    if (g.kernel_width == 3) correlate_row<3, V>(g, m, k, x, dy, dw, lanes);
+    else if (g.kernel_width == 5) correlate_row<5, V>(g, m, k, x, dy, dw, lanes);
+    else correlate_row<1, V>(g, m, k, x, dy, dw, lanes);
 }
 
 static int depthwise_gradient(const Window* g, const float* x, const float* w, const float* dy, float* dx, float* dw) {
   Axes axes(g->height, g->width);
-  if (!axes.memory) return 1;
+  const Meeting m(*g);
+  if (!axes.memory || !m.memory) return 1;
   backward_axis(&axes.rows, g->height, g->out_height, g->kernel_height, g->stride_height, g->top);
   backward_axis(&axes.columns, g->width, g->out_width, g->kernel_width, g->stride_width, g->left);
   const Size channels = g->channels, map = g->height * g->width * channels, out = g->out_height * g->out_width * channels;
   memset(dw, 0, g->kernel_height * g->kernel_width * channels * sizeof(float));
   for (Size n = 0; n < g->images; n++) {
     const float *own = x + n * map, *delta = dy + n * out;
-    walk(axes.rows, axes.columns, g->kernel_width, g->out_width, channels, 1, delta, w, dx + n * map);
+    walk(axes.rows, axes.columns, g->kernel_width, g->out_height, g->out_width, channels, 1, delta, w, dx + n * map, own);
     Size c = 0;
-    for (; c + TOGETHER * LANES <= channels; c += TOGETHER * LANES) filter<TOGETHER>(*g, own + c, delta + c, dw + c, LANES);
-    for (; c + LANES <= channels; c += LANES) filter<1>(*g, own + c, delta + c, dw + c, LANES);
-    if (c + LANES / 2 == channels) filter<1>(*g, own + c, delta + c, dw + c, LANES / 2);
-    else if (c < channels) filter<1>(*g, own + c, delta + c, dw + c, channels - c);
+    for (; c + TOGETHER * LANES <= channels; c += TOGETHER * LANES)
+      filter<TOGETHER>(*g, m, own + c, delta + c, dw + c, LANES);
+    for (; c + LANES <= channels; c += LANES) filter<1>(*g, m, own + c, delta + c, dw + c, LANES);
+    if (c + LANES / 2 == channels) filter<1>(*g, m, own + c, delta + c, dw + c, LANES / 2);
+    else if (c < channels) filter<1>(*g, m, own + c, delta + c, dw + c, channels - c);
   }
   return 0;
 }
