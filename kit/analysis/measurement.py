@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from kit.bench import legacy
 from kit.bench.protocol import centre
+from kit.bench.transport import LOCAL
 from kit.bench.values import BenchSettings, BenchValues, Sample
 from kit.runs.record import Record
 
@@ -23,11 +24,13 @@ Array = np.ndarray[Any, Any]
 Processes = tuple[tuple[float, ...], ...]
 RESAMPLES = 10_000  # the smallest p-value is 1e-4: enough for Holm over a few hundred tests
 _CONFIDENCE = 0.95
+_VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}  # the widest first
 
 
 class Series(Struct, frozen=True, order=True):
     """What two measurements must have in common to be compared. `where` is the host's name in the settings, or `local`.
 
+    `device` says the widest vector instructions of a PC, since a virtual one's processors of several kinds have one name.
     `protocol` is empty if an older kit measured without one.
     """
 
@@ -112,15 +115,16 @@ class BenchResult(Struct, frozen=True):
 
 def of_record(record: Record, path: str) -> BenchResult:
     """The bench in a record; `path` is the record's in the run. Raises KitError if it is not a bench record."""
-    return of_values(legacy.settings(record), legacy.values(record), path)
+    features = record.environment.get("processor_features")
+    return of_values(legacy.settings(record), legacy.values(record), path, features if isinstance(features, list) else ())
 
 
-def of_values(settings: BenchSettings, values: BenchValues, path: str = "") -> BenchResult:
-    """The bench in what was measured."""
+def of_values(settings: BenchSettings, values: BenchValues, path: str = "", features: Sequence[object] = ()) -> BenchResult:
+    """The bench in what was measured; `features` are those of the processor that runs the kit."""
+    device = _device(settings, values, features)
     series = Series(
-        values.origin, settings.where, _device(settings, values), settings.interpreter, settings.delegate, settings.threads,
-        settings.protocol,
-    )  # fmt: skip
+        values.origin, settings.where, device, settings.interpreter, settings.delegate, settings.threads, settings.protocol
+    )
     latencies = tuple(tuple(ns / 1000 for ns in sample.latency_ns) for sample in values.samples)
     growths = tuple((float(sample.peak_rss_bytes - sample.base_rss_bytes),) for sample in values.samples)
 
@@ -141,9 +145,11 @@ def of_values(settings: BenchSettings, values: BenchValues, path: str = "") -> B
     return BenchResult(measurement("µs", latencies), measurement("B", growths), _delegation(values.samples))
 
 
-def _device(settings: BenchSettings, values: BenchValues) -> str:
-    """A device with a pinned clock is another device."""
-    return f"{values.device.model} at {settings.clock_mhz} MHz" if settings.clock_mhz else values.device.model
+def _device(settings: BenchSettings, values: BenchValues, features: Sequence[object]) -> str:
+    """A device with a pinned clock is another device, and so is a PC with other vector instructions."""
+    widest = [name for flag, name in _VECTORS.items() if flag in features and values.origin == LOCAL]
+    clock = [f"{settings.clock_mhz} MHz"] if settings.clock_mhz else []
+    return " at ".join([", ".join([values.device.model, *widest[:1]]), *clock])
 
 
 def _delegation(samples: tuple[Sample, ...]) -> Delegation | None:

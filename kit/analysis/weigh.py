@@ -111,6 +111,8 @@ def _more(more: int | None) -> Iterable[Message]:
 
 
 def _few(n: int) -> Message:
+    if n == 1:
+        return Message("Some networks have several trainings, but not all: another one may change it.")
     if n <= FEW:
         return Message("Over {n} trainings of each network, which are few: another one may change it.", {"n": n})
     return Message("Over {n} trainings of each network.", {"n": n})

@@ -98,6 +98,9 @@ class Measuring:
         by_name = {model.name: model for model in models}
         sentinel = min(models, key=lambda model: (model.size_bytes, model.name)).name
         failed: dict[str, str] = {}
+        for name in by_name:
+            if done := len(self.journal.of(name)):  # by a call that was stopped
+                self.report(name, "fresh" if done == self.series.protocol.processes else "waiting", done)
         for unit in schedule(list(by_name), self.series.protocol.processes, sentinel):
             if unit.cell in failed or self.journal.has(unit):
                 continue

@@ -16,6 +16,8 @@ from kit.analysis.contrasts import ByClass, Contrast, Group, Spread
 from kit.analysis.evidence import RunEvidence
 from kit.analysis.several import SeveralTrainings
 from kit.analysis.verdicts import Level, Outcome, Verdict
+from kit.report.language import language
+from kit.report.tables.verdicts import verdict_text
 from kit.runs.run import Run
 from kit.study.grid import Cell, Point
 from tests.made_up import PROCESSES, Figures, like_the_study, make
@@ -137,6 +139,15 @@ def test_what_images_are_sure_of_trainings_may_not_be(tmp_path: Path) -> None:
     assert found.outcome is Outcome.not_testable and found.on_images is Outcome.reproduced
     assert "On the images of these trainings alone: reproduced." in str(found.reason)
     assert "Over 3 trainings of each network, which are few" in str(found.reason)
+
+
+def test_one_network_with_a_second_training_leaves_the_others_open(tmp_path: Path) -> None:
+    kept = cells_of("s00/float32", "s30/float32")
+    more = make(tmp_path / "more", shifted({}, lambda cell: kept(cell) and cell.architecture == "mobilenet"), seed=2)
+    found = decided([make(tmp_path / "all", shifted({}, kept)), more])["gain_at_first"]
+    assert (found.outcome, found.trainings, found.on_images) == (Outcome.partly, 1, Outcome.reproduced)
+    assert "Some networks have several trainings, but not all" in str(found.reason)
+    assert verdict_text(found, language("en")) == "◐ partly (over trainings)"
 
 
 def test_differences_within_a_training_are_paired_by_seed(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from kit.analysis import measurement, statistics
-from kit.analysis.measurement import of_processes, of_values, resampled
+from kit.analysis.measurement import of_processes, of_record, of_values, resampled
 from kit.bench.measure import BenchSeries
 from kit.bench.values import BenchValues, Device, Sample
+from kit.runs.record import Record, plain
 from kit.study.protocols import PROTOCOLS
 
 
@@ -94,3 +95,22 @@ def test_an_invalid_measurement_always_has_a_reason() -> None:
     values = BenchValues("device", Device("Pi"), (Sample((1,), (), 1, 2),), validity="invalid")
     found = of_values(BenchSeries(PROTOCOLS["paper"], "tflite", "none", 1).settings("pi", 0), values)
     assert not found.is_valid and found.latency.invalid_reasons == ("invalid",) and found.delegation is None
+
+
+def local(*features: str) -> measurement.Series:
+    """The series of what a PC of a common name measured."""
+    settings = BenchSeries(PROTOCOLS["paper"], "tflite", "none", 1).settings("local", 0)
+    values = BenchValues("local", Device("AMD EPYC"), (Sample((1,), (), 1, 2),))
+    machine = {"processor": "AMD EPYC", "processor_features": list(features)}
+    record = Record(
+        format=1, stage="bench", cell="a", version=1, settings=plain(settings), inputs={}, outputs={}, values=plain(values),
+        environment=machine, started="", duration_s=0.0, fingerprint="",
+    )  # fmt: skip
+    return of_record(record, "a/bench.json").series
+
+
+def test_processors_of_one_name_with_other_vector_instructions_are_not_compared() -> None:
+    assert local().device == "AMD EPYC"
+    assert local("avx", "avx2", "avx512f").device == "AMD EPYC, AVX-512"
+    assert local("avx", "avx2").device == "AMD EPYC, AVX2"
+    assert local("avx2", "fma") == local("avx", "avx2") != local("avx2", "avx512f")

@@ -77,6 +77,8 @@ def level_text(verdict: Verdict, language: Language) -> str:
     """What a verdict stands on; empty if it has no evidence."""
     if not verdict.evidence:
         return ""
+    if verdict.trainings == 1 and verdict.level is Level.trainings:
+        return language.tr("over trainings")
     return {
         Level.exact: language.tr("exact"),
         Level.processes: language.tr("over processes"),
