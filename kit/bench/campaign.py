@@ -19,6 +19,7 @@ from kit.bench.request import BenchRequest, Recorder, Target
 from kit.bench.transport import LOCAL, ReadyDevice, Transport
 from kit.bench.values import BenchSettings, BenchValues
 from kit.errors import KitError
+from kit.runs import predictions
 from kit.runs.artifacts import PREDICTIONS
 
 
@@ -137,7 +138,7 @@ class _Device:
         run, count = self.request.run, self.request.parity_images
         if run is None or not count:
             return None
-        evaluated = any(t.cell and run.path(t.cell, PREDICTIONS).is_file() for t in self.request.targets)
+        evaluated = any(t.cell and predictions.place(run.path(t.cell, PREDICTIONS)).is_file() for t in self.request.targets)
         return parity.images(run, self.request.data, count, folder) if evaluated else None
 
     def _series(self, bench: ReadyDevice, series: BenchSeries, images: Images | None) -> None:

@@ -48,8 +48,8 @@ def images(run: Run, data: Path, count: int, folder: Path) -> Images:
 
 def predicted(run: Run, cell: Cell, count: int) -> list[list[int]] | None:
     """The classes that are or share the first place here, for the first `count` test images; None without an evaluation."""
-    path = run.path(cell, PREDICTIONS)
-    return predictions.firsts(predictions.read(path)["test"], count) if path.is_file() else None
+    path = predictions.place(run.path(cell, PREDICTIONS))
+    return predictions.firsts(predictions.of_test_images(path), count) if path.is_file() else None
 
 
 def there(

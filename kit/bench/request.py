@@ -17,7 +17,7 @@ from kit.bench.transport import Transport
 from kit.bench.values import BenchValues
 from kit.datasets import prepare
 from kit.errors import KitError
-from kit.runs import bundle, environment
+from kit.runs import bundle, environment, predictions
 from kit.runs.artifacts import MODEL, PREDICTIONS
 from kit.runs.record import FORMAT, Record, encode_record, fingerprint_of, plain, read_record
 from kit.runs.run import Run
@@ -146,9 +146,9 @@ class Recorder:
         if run is None or target.cell is None:
             return {target.name: self.digest(target)}
         inputs = {run.relative(target.path): self.digest(target)}
-        predictions = run.path(target.cell, PREDICTIONS)
-        if self.request.parity_images and predictions.is_file():
-            inputs[run.relative(predictions)] = store.sha256(predictions)
+        predicted = predictions.place(run.path(target.cell, PREDICTIONS))
+        if self.request.parity_images and predicted.is_file():
+            inputs[run.relative(predicted)] = store.sha256(predicted)
             inputs |= prepare.digests(run.preset.data)
         return inputs
 

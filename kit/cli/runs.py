@@ -57,7 +57,7 @@ def write_report(folders: list[Path], target: Path, language: str, data: Path | 
     whole = [open_run(folder) for folder in folders]
     runs = [part for run in whole for part in run.by_seed()]
     study = join(runs)
-    render.check(runs, study)
+    render.check(whole, study)
     images = {name: load(data, name).test.images for name in {run.preset.dataset for run in whole}} if data else None
     files = render.pages(whole, study, target, spoken, images) | exports.files(whole, study, target)
     for path, content in files.items():
@@ -130,15 +130,16 @@ def verify(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = 
         console.print_json(msgspec.json.encode({"records": count, "problems": wrong}))
     for line in [] if as_json else wrong:
         console.say(line)
-    absent = len(bundle.left_out(found))
+    absent, parts = len(bundle.left_out(found)), len(bundle.parts(found))
     if wrong:
         remedy = "get it again from where it came from" if absent else f"`{found.command}` makes it again"
         raise KitError(f"{found.folder}: {console.counted(len(wrong), 'thing does not hold', 'things do not hold')}", remedy)
     if not as_json:
         console.say(f"{found.folder}: {'its record holds' if count == 1 else f'all {count} records hold'}")
         if absent:
-            files = console.counted(absent, "file that they name is", "files that they name are")
-            console.say(f"{files} not part of this bundle, so not checked")
+            files = console.counted(absent - parts, "file that they name is", "files that they name are")
+            also = "; nor are predictions of training images" if parts else ""
+            console.say(f"{files} not part of this bundle, so not checked{also}")
 
 
 def publish(
@@ -163,7 +164,7 @@ def publish(
 
 
 def _published(preset: Preset) -> Callable[[str], bool]:
-    """Whether an output belongs into a bundle: all predictions, and the int8 models of the lowest and highest sparsity."""
+    """Whether an output belongs into a bundle: predictions, and the int8 models of the lowest and highest sparsity."""
     from kit.runs.artifacts import MODEL, PREDICTIONS
     from kit.study.grid import named
 

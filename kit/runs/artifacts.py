@@ -11,6 +11,7 @@ WEIGHTS = "weights.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.tflite"
 PREDICTIONS = "predictions.safetensors"
+TEST_PREDICTIONS = "predictions-test.safetensors"  # what a bundle keeps of them
 
 
 class Artifact(Struct, frozen=True):

@@ -1,6 +1,7 @@
 """A bundle of a run, small enough to publish: all records and predictions, some models, and a list of what it leaves out.
 
-A bundle is itself a run: it can be reported on, verified and inspected like the original. Its files are packed.
+A bundle is itself a run: it can be reported on, verified and inspected like the original. Its files are packed. Of
+predictions it keeps those of the test images.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import msgspec
 
 from kit import store
 from kit.errors import KitError
-from kit.runs.artifacts import PRESET
+from kit.runs import predictions
+from kit.runs.artifacts import PREDICTIONS, PRESET, TEST_PREDICTIONS
 from kit.runs.looks import LOOKS
 from kit.runs.record import read_record
 from kit.runs.run import Run
 
 LEFT_OUT = "left-out.json"  # the paths of the run's files that are missing from the bundle, with their SHA-256
+PARTS = "parts.json"  # the paths of what the bundle keeps of such files, with their SHA-256
 
 
 def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
@@ -35,13 +38,17 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
         raise KitError(f"{folder} is neither empty nor a bundle", "choose a new folder: a bundle needs one of its own")
     files = {name: (run.folder / name).read_bytes() for name in _described_by(run, paths)}
     absent: dict[str, str] = {}
+    kept: dict[str, str] = {}
     for path in paths:
         for name, sha256 in read_record(path).outputs.items():
-            if wanted(name):
-                files[name + store.PACKED] = gzip.compress(_whole(run, name, sha256), compresslevel=9, mtime=0)
-            else:
+            if not wanted(name):
                 absent[name] = sha256
-    files[LEFT_OUT] = msgspec.json.format(msgspec.json.encode(absent, order="sorted"), indent=1) + b"\n"
+                continue
+            place, content = _kept(run, name, sha256)
+            if place != name:
+                absent[name], kept[place] = sha256, store.digest(content)
+            files[place + store.PACKED] = gzip.compress(content, compresslevel=9, mtime=0)
+    files[LEFT_OUT], files[PARTS] = _listed(absent), _listed(kept)
     old = Run(folder, run.preset)
     for path in [*old.record_paths(), *folder.rglob(f"*{store.PACKED}")]:
         if old.relative(path) not in files:
@@ -59,7 +66,8 @@ def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
     if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
         raise KitError(f"{folder} is a run already", "name it, or move it away: the bundle's models are unpacked there")
     packed = sorted(run.folder.rglob(f"*{store.PACKED}"))
-    for path in [run.folder / "preset.json", run.folder / LEFT_OUT, *run.record_paths(), *packed]:
+    lists = [path for name in (PRESET, LEFT_OUT, PARTS) if (path := run.folder / name).is_file()]
+    for path in [*lists, *run.record_paths(), *packed]:
         name = run.relative(path)
         if wanted(name.removesuffix(store.PACKED)):
             name = name.removesuffix(store.PACKED)
@@ -82,7 +90,25 @@ def unpacked_place(run: Run, folder: Path) -> Path:
 
 def left_out(run: Run) -> dict[str, str]:
     """What a bundle does not contain, by path; empty for a whole run."""
-    path = run.folder / LEFT_OUT
+    return _listed_in(run.folder / LEFT_OUT)
+
+
+def parts(run: Run) -> dict[str, str]:
+    """What a bundle keeps of files that it leaves out, by path; empty for a run, and for a bundle of an earlier kit."""
+    return _listed_in(run.folder / PARTS)
+
+
+def part_of(name: str) -> str:
+    """The path of what a bundle keeps of one of a run's files: of predictions, those of the test images."""
+    folder, slash, file = name.rpartition("/")
+    return folder + slash + TEST_PREDICTIONS if file == PREDICTIONS else name
+
+
+def _listed(files: dict[str, str]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(files, order="sorted"), indent=1) + b"\n"
+
+
+def _listed_in(path: Path) -> dict[str, str]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.is_file() else {}
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -102,6 +128,15 @@ def _described_by(run: Run, paths: list[Path]) -> list[str]:
     images = sorted((run.folder / "images").glob("*.json"))
     plan = [path for path in [run.folder / LOOKS] if path.is_file()]
     return [run.relative(path) for path in (run.folder / PRESET, *plan, *paths, *images)]
+
+
+def _kept(run: Run, name: str, sha256: str) -> tuple[str, bytes]:
+    """Path and content of what a bundle keeps of one of the run's files."""
+    part = part_of(name)
+    if part == name:
+        return name, _whole(run, name, sha256)
+    known = parts(run).get(part)
+    return part, _whole(run, part, known) if known else predictions.test_part(_whole(run, name, sha256))
 
 
 def _whole(run: Run, name: str, sha256: str) -> bytes:

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from kit import store
 from kit.errors import KitError
+from kit.runs.artifacts import TEST_PREDICTIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,6 +133,25 @@ def read(path: Path) -> dict[str, Predictions]:
     except ValueError as error:
         wrong = "is missing" if content is None else f"cannot be read ({error})"
         raise KitError(f"{path} {wrong}", "`kit reproduce` with its preset makes it again") from error
+
+
+def place(path: Path) -> Path:
+    """Where those of the test images are: at `path`, the whole file's, or beside it in a bundle, which keeps no others."""
+    part = path.with_name(TEST_PREDICTIONS)
+    return part if store.is_there(part) and not store.is_there(path) else path
+
+
+def of_test_images(path: Path) -> Predictions:
+    """Those of the test images; `path` is that of the whole file. Raises KitError if it is missing or damaged."""
+    found = place(path)
+    if (split := read(found).get("test")) is None:
+        raise KitError(f"{found} has no test images", "`kit reproduce` with its preset makes it again")
+    return split
+
+
+def test_part(content: bytes) -> bytes:
+    """Of a whole file's content that of the test images alone. Raises ValueError if it is not such a file."""
+    return encode({"test": decode(content)["test"]})
 
 
 def fair(split: Predictions, k: int = 1) -> Array:

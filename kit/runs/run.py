@@ -16,7 +16,7 @@ from kit.runs.artifacts import PRESET
 from kit.runs.record import Record, read_record
 from kit.study import possible
 from kit.study.grid import Cell
-from kit.study.preset import BUILT_IN, Preset, load
+from kit.study.preset import Preset, built_in
 
 
 class NotARunError(KitError):
@@ -44,7 +44,7 @@ class Run(Struct, frozen=True):
     def command(self) -> str:
         """What brings the run up to date. A preset of the user's own is named by its name: its file is not known."""
         name = self.preset.name
-        known = load(name) if name in BUILT_IN else None
+        known = built_in(self.preset)
         is_built_in = known is not None and replace(self.preset, seeds=known.seeds) in (known, known.with_extra())
         preset = name if is_built_in else f"{name}.toml"
         return f"kit reproduce --preset {preset} --run {self.folder}"

@@ -109,6 +109,18 @@ def load(name_or_path: str) -> Preset:
     return parse(text, name_or_path, path.parent)
 
 
+def built_in(preset: Preset) -> Preset | None:
+    """The built-in preset of this name, with the calibration order of `preset` where an archive decides it; None if there is
+    none of this name."""
+    if preset.name not in BUILT_IN:
+        return None
+    known = load(preset.name)
+    if known.quantization.calibration_order == "canonical":
+        return known
+    order = preset.quantization.calibration_order
+    return msgspec.structs.replace(known, quantization=msgspec.structs.replace(known.quantization, calibration_order=order))
+
+
 def parse(text: str, source: str, folder: Path = Path()) -> Preset:
     """Read and check a preset's text. `source` is only for the error message, paths in it are relative to `folder`."""
     try:

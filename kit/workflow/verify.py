@@ -63,23 +63,31 @@ def not_belonging(run: Run) -> Iterator[str]:
 def _wrong(run: Run, record: Record) -> Iterator[str]:
     if not is_whole(record):
         yield "settings or inputs are not those that its fingerprint is over"
-    known = bundle.left_out(run)
     contents: dict[str, bytes] = {}
-    for name, digest in {**record.inputs, **record.outputs}.items():
-        if name.startswith("dataset:"):
-            continue
+    for name, digest, listed in _files(run, record):
         content = store.read(run.folder / name)
-        if content is None and known.get(name) == digest:
-            continue
         if content is None:
             yield f"{name} is missing"
         elif store.digest(content) != digest:
-            yield f"{name} does not match its SHA-256 in the record"
+            yield f"{name} does not match its SHA-256 in {listed}"
         else:
             contents[name] = content
-    content = contents.get(next(iter(record.outputs), ""))
+    output = next(iter(record.outputs), "")
+    content = contents.get(output, contents.get(bundle.part_of(output)))
     if content is not None and record.stage in STAGES:
         yield from _otherwise(record.values, STAGES[record.stage].recomputed(content))
+
+
+def _files(run: Run, record: Record) -> Iterator[tuple[str, str, str]]:
+    """Path, SHA-256 and where that is listed of each file that the record names, or of what a bundle keeps of it."""
+    known, parts = bundle.left_out(run), bundle.parts(run)
+    for name, digest in {**record.inputs, **record.outputs}.items():
+        if name.startswith("dataset:"):
+            continue
+        if known.get(name) != digest or store.is_there(run.folder / name):
+            yield name, digest, "the record"
+        elif (part := bundle.part_of(name)) in parts:
+            yield part, parts[part], bundle.PARTS
 
 
 def _otherwise(stored: Mapping[str, object], recomputed: Mapping[str, object], where: str = "") -> Iterator[str]:

@@ -15,8 +15,8 @@ from kit.errors import KitError
 from kit.runs.record import Record, read_record
 from kit.runs.run import open_run
 
-REFERENCE = Path(__file__).parents[2] / "reports" / "reference"
-CELL = REFERENCE / "mobilenet" / "s00" / "int8"
+OLD_RUN = Path(__file__).parents[1] / "old_run"
+CELL = OLD_RUN / "mobilenet" / "s00" / "int8"
 
 
 def test_this_machines_own_is_the_median_of_medians_and_of_unknown_validity() -> None:
@@ -52,8 +52,8 @@ def test_a_record_of_something_else_is_one_line() -> None:
         legacy.values(msgspec.structs.replace(record, values=record.values | {"samples": "none"}))
 
 
-def test_the_committed_run_still_decides_on_times() -> None:
-    run = open_run(REFERENCE)
+def test_an_old_run_still_decides_on_times() -> None:
+    run = open_run(OLD_RUN)
     assert run.preset.bench.protocol == "rigorous"
     found = results(run)
     assert all(len(r.benches) == 3 for r in found)

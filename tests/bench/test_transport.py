@@ -104,7 +104,9 @@ def test_it_resumes_at_the_process_where_it_was_stopped(tiny: Path, tmp_path: Pa
     assert str(outcome.lost) == "enough"
     (journal,) = (tmp_path / ".bench").glob("*.jsonl")
     kept = json.loads(journal.read_bytes().splitlines()[1])["sample"]["latency_ns"]
-    (outcome,) = campaign.bench(request(tmp_path, tiny), [Local()], lambda progress: None)
+    shown: list[Progress] = []
+    (outcome,) = campaign.bench(request(tmp_path, tiny), [Local()], shown.append)
+    assert (shown[0].state, shown[0].done) == ("waiting", 1)  # what was measured before counts
     assert list(outcome.measured[0].values.samples[0].latency_ns) == kept
 
 

@@ -7,9 +7,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kit import store
+from kit.runs import predictions
+from kit.runs.artifacts import PREDICTIONS, TEST_PREDICTIONS
 from tests.conftest import Kit
 from tests.made_up import like_the_study, make
 
@@ -28,12 +31,29 @@ def bundled(smoke: Kit, tmp_path_factory: pytest.TempPathFactory) -> Kit:
 def test_a_bundle_holds_what_its_records_say(smoke: Kit, bundled: Kit) -> None:
     folder = bundled.folder / "published"
     said = bundled("verify", "published")
-    assert "all 14 records hold" in said and "5 files that they name are not part of this bundle" in said
+    assert (
+        "all 14 records hold" in said and "5 files that they name are not part of this bundle, so not checked; nor" in said
+    )
     packed = {path.relative_to(folder).as_posix() for path in folder.rglob("*.gz")}
     assert "mobilenet_v3_small@1/s00/int8/model.tflite.gz" in packed
     assert "mobilenet_v3_small@1/s00/float32/model.tflite.gz" not in packed
     model = "mobilenet_v3_small@1/s00/int8/model.tflite"
     assert gzip.decompress((folder / f"{model}.gz").read_bytes()) == (smoke.folder / "runs" / "smoke" / model).read_bytes()
+    cell = smoke.folder / "runs" / "smoke" / "mobilenet_v3_small@1" / "s60" / "float32"
+    part = folder / cell.relative_to(smoke.folder / "runs" / "smoke") / TEST_PREDICTIONS
+    (name, kept), *others = predictions.read(part).items()
+    assert name == "test" and not others and not store.is_there(part.with_name(PREDICTIONS))
+    assert np.array_equal(kept.true_probability, predictions.read(cell / PREDICTIONS)["test"].true_probability)
+
+
+def test_a_bundle_of_a_bundle_is_the_same(bundled: Kit) -> None:
+    bundled("publish", "published", "again")
+    first, second = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (bundled.folder / "published", bundled.folder / "again")
+    )
+    assert second == {path: content for path, content in first.items() if path in second}
+    assert {path for path in first.keys() - second.keys() if path.suffix == ".gz"} == set()
 
 
 def test_a_bundle_gives_the_runs_figures_and_is_byte_identical_twice(smoke: Kit, bundled: Kit) -> None:
@@ -67,10 +87,14 @@ def test_what_is_damaged_or_lost_is_named(smoke: Kit, tmp_path: Path) -> None:
     kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
     cell = tmp_path / "published" / "mobilenet_v3_small@1" / "s00" / "int8"
     store.write(cell / "model.tflite.gz", gzip.compress(b"another"))
-    (cell / "predictions.safetensors.gz").unlink()
+    whole = predictions.read(smoke.folder / "runs" / "smoke" / "mobilenet_v3_small@1" / "s00" / "int8" / PREDICTIONS)
+    (cell / f"{TEST_PREDICTIONS}.gz").unlink()
     said = kit("verify", "published", code=1)
     assert "int8/model.tflite does not match its SHA-256 in the record" in said
-    assert "int8/predictions.safetensors is missing" in said
+    assert "int8/predictions-test.safetensors is missing" in said
+    store.write(cell / f"{TEST_PREDICTIONS}.gz", gzip.compress(predictions.encode({"test": whole["train"]})))
+    said = kit("verify", "published", code=1)
+    assert "int8/predictions-test.safetensors does not match its SHA-256 in parts.json" in said
     (cell / "model.tflite.gz").write_bytes(b"no gzip")
     assert "cannot be read" in kit("verify", "published", code=1)
 
@@ -127,10 +151,10 @@ def test_without_a_run_the_reference_models_are_measured(smoke: Kit, tmp_path: P
     tasks = json.loads(kit("status", "reference-models", "--json"))["tasks"]
     states = {task["task"]: task["state"] for task in tasks}
     assert states["evaluate mobilenet_v3_small@1/s00/int8"] == states["convert mobilenet_v3_small@1/s60/float32"] == "fresh"
-    assert not (cell / "predictions.safetensors").exists()
+    assert not (cell / TEST_PREDICTIONS).exists()
     shutil.copytree(smoke.folder / "data", tmp_path / "data")  # images to compare predictions on
     kit("bench", *TRIAL)
-    assert (cell / "predictions.safetensors").is_file()
+    assert (cell / TEST_PREDICTIONS).is_file()
     said = kit("bench", "mobilenet_v3_small@1/s60/int8", "mobilenet_v3_small@1/s00/int8", *TRIAL, "--interpreter", "tflite")
     assert "1 measured" in said and (cell / BENCH.replace("litert", "tflite")).is_file()
     assert "did you mean int8?" in kit("bench", "mobilenet_v3_small@1/s00/int9", code=1)
