@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
+from pathlib import Path
 
 import numpy as np
 from msgspec.structs import replace
@@ -67,7 +68,7 @@ class RunEvidence:
 
     def predicted(self, cells: Iterable[Point]) -> bool:
         """Whether the predictions for each image are there too: a run may be shared without them."""
-        return all(self.evaluated([cell]) and store.is_there(self.run.path(self.cell(cell), PREDICTIONS)) for cell in cells)
+        return all(self.evaluated([cell]) and store.is_there(self._predictions(cell)) for cell in cells)
 
     def compared(self, cells: Iterable[Point]) -> bool:
         """Whether the accuracies of these cells can be compared with each other's."""
@@ -159,7 +160,10 @@ class RunEvidence:
         return statistics.independent((right[0], right[1]), (result.train.n, result.test.n), bound)
 
     def _kept(self, cell: Point) -> Predictions:
-        return predictions.read(self.run.path(self.cell(cell), PREDICTIONS))["test"]
+        return predictions.of_test_images(self._predictions(cell))
+
+    def _predictions(self, cell: Point) -> Path:
+        return predictions.place(self.run.path(self.cell(cell), PREDICTIONS))
 
     def times(self, cell: Point) -> tuple[float, Array]:
         """Latency in microseconds and its bootstrap draws; see `Measurement.figure`."""

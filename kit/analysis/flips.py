@@ -11,7 +11,7 @@ from msgspec import Struct
 from kit import store
 from kit.analysis.material import Material
 from kit.runs.artifacts import PREDICTIONS
-from kit.runs.predictions import answers, read
+from kit.runs.predictions import answers, of_test_images, place
 from kit.stages.values import EvaluateValues
 from kit.study.grid import Cell, Point, named
 
@@ -55,7 +55,7 @@ def flips(material: Material) -> dict[Point, Flips]:
     """Of each int8 point whose predictions are there, and those of the float32 file too."""
     found: dict[Point, list[tuple[Array, Array, Array]]] = {}
     for cell, base in _pairs(material):
-        first, second = (read(material.run.path(one, PREDICTIONS))["test"] for one in (base, cell))
+        first, second = (of_test_images(material.run.path(one, PREDICTIONS)) for one in (base, cell))
         found.setdefault(cell.point, []).append((answers(first), answers(second), first.label))
     counts = {point: np.sum([before != after for before, after, _ in own], axis=0) for point, own in found.items()}
     everywhere = np.sum(list(counts.values()), axis=0)
@@ -63,7 +63,7 @@ def flips(material: Material) -> dict[Point, Flips]:
 
 
 def _pairs(material: Material) -> Iterator[tuple[Cell, Cell]]:
-    tested = {r.cell for r in material.each if r.test and store.is_there(material.run.path(r.cell, PREDICTIONS))}
+    tested = {r.cell for r in material.each if r.test and store.is_there(place(material.run.path(r.cell, PREDICTIONS)))}
     for r in material.each:
         base = Cell(r.cell.architecture, r.cell.seed, r.cell.sparsity, "float32")
         if r.cell.precision == "int8" and {r.cell, base} <= tested:

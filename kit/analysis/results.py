@@ -104,15 +104,15 @@ def usable_series(results: list[Result]) -> list[Series]:
     """The series in which measurements of different cells can be compared, the preferred one first: never one that is
     emulated or invalid.
 
-    Several processes come before one, which tells no spread; a device before this machine; a Pi 4, the study's, before other
-    devices; then the series with more cells.
+    Several processes, in at least half of the cells, come before one, which tells no spread; a device before this machine; a
+    Pi 4, the study's, before other devices; then the series with more cells.
     """
     usable = [one for r in results for one in r.benches if one.is_valid and one.series.origin in ("device", LOCAL)]
     cells = Counter(one.series for one in usable)
-    ranked = sorted(
-        usable,
-        key=lambda one: (one.process_count < 2, _preference(one)[:3], -cells[one.series], _preference(one), one.series),
-    )
+    spread = Counter(one.series for one in usable if one.process_count > 1)
+    ranked = sorted(usable, key=lambda one: (
+        2 * spread[one.series] < cells[one.series], _preference(one)[:3], -cells[one.series], _preference(one), one.series,
+    ))  # fmt: skip
     return list(dict.fromkeys(one.series for one in ranked))
 
 

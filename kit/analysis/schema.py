@@ -50,7 +50,9 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     origin: Annotated[
         str | None, Meta(description="Where times and memory were measured: device, local (the kit's PC) or emulated.")
     ] = None
-    device: Annotated[str | None, Meta(description="Model of the device, or processor of the PC.")] = None
+    device: Annotated[
+        str | None, Meta(description="Model of the device, or a PC's processor and widest vector instructions.")
+    ] = None
     interpreter: Annotated[str | None, Meta(description="litert or tflite.")] = None
     delegate: Annotated[str | None, Meta(description="none (built-in kernels) or xnnpack.")] = None
     threads: Annotated[int | None, Meta(description="Threads of the interpreter.")] = None

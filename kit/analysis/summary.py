@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from kit.analysis import trainings
+from kit.analysis import stopping, trainings
 from kit.analysis.claims.decide import decide
 from kit.analysis.comparison import Comparison, compare
 from kit.analysis.compression import Compression, compressions
@@ -53,12 +53,14 @@ class OneRun(Struct, frozen=True):
 class Trainings(Struct, frozen=True):
     """Runs that differ in nothing but the seed, or one run alone: what their trainings show of the networks.
 
-    `runs` are their names, in the order of `seeds`. `tradeoffs` say what each compression costs and saves, `forecasts`
-    whether each published accuracy could be one more of theirs, `collapses` how often int8 collapses.
+    `runs` are their names, in the order of `seeds` and `patience_epochs`, of which the shortest would have left all with the
+    weights that they have. `tradeoffs` say what each compression costs and saves, `forecasts` whether each published
+    accuracy could be one more of theirs, `collapses` how often int8 collapses.
     """
 
     runs: tuple[str, ...]
     seeds: tuple[int, ...]
+    patience_epochs: tuple[int, ...]
     verdicts: tuple[Verdict, ...]
     tradeoffs: tuple[Tradeoff, ...]
     forecasts: tuple[Forecast, ...]
@@ -84,7 +86,8 @@ def join(runs: Sequence[Run]) -> Study:
     """Everything that can be said about some runs."""
     evidence = {run.name: RunEvidence(run) for run in runs}
     reported = tuple(one_run(run, evidence[run.name]) for run in runs)
-    groups = trainings.alike(reported, lambda run: run.preset)
+    waits = {run.name: stopping.waits(run) for run in runs}
+    groups = trainings.alike(reported, lambda run: run.preset, lambda run: waits[run.name])
     return Study(
         runs=reported,
         seeds=tuple(_over_seeds(groups)),
@@ -98,6 +101,7 @@ def _trainings(group: Sequence[OneRun], each: Sequence[RunEvidence]) -> Training
     return Trainings(
         runs=tuple(run.name for run in group),
         seeds=tuple(run.preset.seeds[0] for run in group),
+        patience_epochs=tuple(run.preset.training.patience_epochs for run in group),
         verdicts=verdicts,
         tradeoffs=group[0].tradeoffs if len(group) == 1 else tuple(tradeoffs(each)),
         forecasts=tuple(forecasts(group)),

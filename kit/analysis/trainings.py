@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -47,20 +47,50 @@ class OverSeeds(Struct, frozen=True):
         return named(self.cell).point
 
 
-def alike(runs: Sequence[_Kind], preset_of: Callable[[_Kind], Preset]) -> list[list[_Kind]]:
-    """The runs, each of one seed, in groups that differ in nothing but the seed. A run and its bundle are one training:
-    the first counts."""
-    groups: dict[Hashable, dict[tuple[int, ...], _Kind]] = {}
+def alike(
+    runs: Sequence[_Kind], preset_of: Callable[[_Kind], Preset], waits_of: Callable[[_Kind], Mapping[str, int]]
+) -> list[list[_Kind]]:
+    """The runs, each of one seed, in groups that differ in nothing but the seed.
+
+    Patience may differ where it decided nothing: `waits_of` gives a run's trainings by name, each with its `longest_wait`.
+    A run that shares a training with an earlier one, such as its bundle, counts nothing.
+    """
+    groups: dict[Hashable, list[_Kind]] = {}
     for run in runs:
-        preset = preset_of(run)
-        groups.setdefault(_but_for_the_seed(preset), {}).setdefault(preset.seeds, run)
-    return [list(group.values()) for group in groups.values()]
+        groups.setdefault(_but_for_the_seed(preset_of(run)), []).append(run)
+    return [
+        _each_once(same, waits_of)
+        for group in groups.values()
+        for same in _stopped_alike(group, lambda run: preset_of(run).training.patience_epochs, waits_of)
+    ]
 
 
 def _but_for_the_seed(preset: Preset) -> bytes:
-    """What two runs must share to differ only in the seed. A preset's name and grid decide no number."""
+    """What two runs must share to differ only in seed and patience. A preset's name and grid decide no number."""
+    training = msgspec.structs.replace(preset.training, patience_epochs=0)
     same = msgspec.structs.replace(preset, seeds=(), name="", architectures=(), extra_architectures=(), precisions=())
-    return msgspec.json.encode(msgspec.structs.replace(same, sparsities=()))
+    return msgspec.json.encode(msgspec.structs.replace(same, sparsities=(), training=training))
+
+
+def _stopped_alike(
+    runs: list[_Kind], patience_of: Callable[[_Kind], int], waits_of: Callable[[_Kind], Mapping[str, int]]
+) -> Iterator[list[_Kind]]:
+    """With the shortest patience go all that would have kept the same weights with it; the others go on their own."""
+    while runs:
+        shortest = min(patience_of(run) for run in runs)
+        same = [run for run in runs if patience_of(run) == shortest or max(waits_of(run).values(), default=0) <= shortest]
+        yield same
+        runs = [run for run in runs if run not in same]
+
+
+def _each_once(runs: Sequence[_Kind], waits_of: Callable[[_Kind], Mapping[str, int]]) -> list[_Kind]:
+    kept: list[_Kind] = []
+    seen: set[str] = set()
+    for run in runs:
+        if seen.isdisjoint(waits_of(run)):
+            kept.append(run)
+            seen.update(waits_of(run))
+    return kept
 
 
 def over_seeds(runs: Sequence[Sequence[Row]], metrics: Sequence[str] = METRICS) -> Iterator[OverSeeds]:

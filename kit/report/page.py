@@ -193,6 +193,7 @@ def all_tables(material: Material, language: Language) -> list[Table]:
         thesis.variants(material, language),
         thesis.depthwise(material, language),
         time.spent(material, language),
+        audit.lost(audits, language),
         cells.cells(each, language),
         study.comparisons(compared, language),
         study.compressions([row for one in material.concluded for row in one.compressions], language),

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 
 def check(runs: Sequence[Run], study: Study) -> None:
-    """Raise KitError if one of the runs that the study joins has no results."""
-    for run, found in zip(runs, study.results, strict=True):
-        if not any(result.weights or result.size_bytes or result.stale for result in found):
+    """Raise KitError if one of the runs that the study joins, seed by seed, has no results of any seed."""
+    found = iter(study.results)
+    for run in runs:
+        own = [*chain.from_iterable(islice(found, len(run.preset.seeds)))]
+        if not any(result.weights or result.size_bytes or result.stale for result in own):
             raise KitError(f"{run.folder} has no results yet", f"run `{run.command}` first")
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from kit.analysis.claims.decide import DECIDERS, decide
 from kit.analysis.evidence import RunEvidence
+from kit.analysis.several import SeveralTrainings
 from kit.analysis.verdicts import Level, Outcome, Verdict
 from kit.errors import KitError
 from kit.runs import predictions
@@ -218,6 +219,22 @@ def test_one_process_tells_no_spread_and_is_judged_by_its_value(tmp_path: Path) 
         assert timed and all(row.holds and row.low is None and row.p is None for row in timed)
     slow = measured(pi=lambda usual: values(replace(usual, latency_us=1000), "device", processes=1))
     assert verdicts(tmp_path / "slow", bench=slow)["quantized_latency"].outcome is Outcome.not_reproduced
+
+
+def test_two_single_processes_of_one_network_are_no_spread_of_a_series(tmp_path: Path) -> None:
+    """`rigorous` lacks a network here; `paper` has two processes of MobileNet, one a training."""
+
+    def both(cell: Cell) -> dict[str, dict[str, Any]]:
+        single = {"bench.pi-paper.json": values(like_the_study(cell), "device", processes=1) | {"protocol": "paper"}}
+        is_left_out = cell.architecture == "mobilenet_v3_small_minimalistic"
+        return single | ({} if is_left_out else {"bench.pi.json": values(like_the_study(cell), "device")})
+
+    def second(cell: Cell) -> Figures | None:
+        return like_the_study(cell) if cell.architecture == "mobilenet" else None
+
+    runs = [make(tmp_path / "first", bench=both), make(tmp_path / "second", second, seed=2, bench=both)]
+    series = SeveralTrainings([RunEvidence(run) for run in runs]).series
+    assert series and series.protocol == "rigorous"
 
 
 def test_an_interval_beyond_the_limit_refutes(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_converter_interpreter_seed_and_processor_are_named_with_their_effect() 
         assert len(found) == len(words) and all(len(effect) > 50 for _, effect in found)
         for word in words:
             assert any(word in what for what, _ in found), word
-    for what, effect in unlike(load("short"), language("en")):
+    for what, effect in unlike(load("paper"), language("en")):
         assert f"**{what}** {effect}" in REFERENCE.read_text("utf-8")
 
 

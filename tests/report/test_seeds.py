@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import altair as alt
 import pytest
+from msgspec.structs import replace
 
 from kit import store
 from kit.analysis.concordance import concordance
@@ -18,6 +20,7 @@ from kit.report.language import language
 from kit.report.render import pages
 from kit.report.tables import choice
 from kit.study.grid import Cell, Point
+from tests.conftest import Kit
 from tests.made_up import SPREAD, Figures, make, spread_over_seeds
 
 
@@ -70,6 +73,10 @@ def test_the_front_and_the_commands(tmp_path: Path) -> None:
     assert choice.command(run, Point("mobilenet_v3_small_minimalistic", 0, "int8")) == (
         "kit reproduce --preset paper --all mobilenet_v3_small_minimalistic/s00/int8"
     )
+    quantization = replace(run.preset.quantization, calibration_order="canonical")
+    other = replace(run, preset=replace(run.preset, quantization=quantization))
+    assert choice.command(other, Point("mobilenet", 60, "int8")) == "kit reproduce --preset paper mobilenet/s60/int8"
+    assert other.command == f"kit reproduce --preset paper --run {run.folder}", "the archive decides this order"
 
 
 def test_the_published_value_stands_against_the_mean_and_every_training(tmp_path: Path) -> None:
@@ -102,3 +109,12 @@ def test_figures_are_charts_and_drawn_again_only_if_changed(tmp_path: Path, monk
     monkeypatch.setattr(engine, "svgs", watched)
     assert pages([run], study, tmp_path, language("en")) == first
     assert drawn == ["Pruning as it ran: sparsity of the masks by epoch"]
+
+
+def test_a_seed_that_has_not_begun_is_missing_not_an_error(kit: Kit) -> None:
+    make(kit.folder / "runs" / "run", seeds=(1, 2))
+    for folder in (kit.folder / "runs" / "run").glob("*@2"):
+        shutil.rmtree(folder)
+    kit("report", "run")
+    report = (kit.folder / "reports" / "run" / "report.md").read_text()
+    assert "mobilenet@2" in report.partition("## ")[0]

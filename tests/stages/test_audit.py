@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import Any
 
@@ -77,8 +78,13 @@ def test_the_terminal_and_the_report_answer_which_layer_it_is(audited: tuple[Kit
     label = found.layers[ranked(found.layers)[0]].label
     assert f"the worst 1, with {label}" in said
     kit("report", "smoke")
-    text = (kit.folder / "reports" / "smoke" / "report.md").read_text()
-    assert "What leaving layers in float gives back" in text and f"the worst 1, with {label}" in text
+    folder = kit.folder / "reports" / "smoke"
+    assert f"the worst 1, with {label}" in (folder / "details" / "int8-layers-in-float.md").read_text()
+    shown = (folder / "report.md").read_text().partition("## Where int8 loses accuracy")[2]
+    best = max(found.sections, key=lambda trial: trial.top1)
+    lost, back = (100 * (trial.top1 - found.int8.top1) for trial in (found.float32, best))
+    section = f"{found.layers[best.layers[0]].label} to {found.layers[best.layers[-1]].label}"
+    assert re.search(rf"\| {re.escape(f'{lost:+.2f} | {back:+.2f} | {section} |')}", shown)
     assert (kit.folder / "reports" / "smoke" / "figures" / "int8-by-layer.svg").is_file()
     assert "all 15 records hold" in kit("verify", "smoke")
 

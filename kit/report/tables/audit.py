@@ -40,6 +40,45 @@ def audits(run: Run) -> list[Audited]:
     ]
 
 
+def lost(found: list[Audited], language: Language) -> Table:
+    """What int8 costs each file, and the section that gives back the most of it."""
+    tr = language.tr
+    headers = [
+        tr("cell"), tr("float32: top-1"), tr("int8: top-1 [95 %]"), tr("lost by int8, points"),
+        tr("most given back by one section, points"), tr("section in float"), tr("file size with it, kB"),
+    ]  # fmt: skip
+    note = tr(
+        "All test images, ties shared evenly, Wilson's interval. A section is a part of the network that is left in float "
+        "while the rest stays int8; of the {count} sections of a file the best one is shown, so chance favors it.",
+        count=", ".join(map(str, sorted({len(one.values.sections) for one in found}))),
+    )
+    rows = [_lost(one, language) for one in found]
+    return Table("int8-loss", tr("Where int8 loses accuracy"), note, headers, rows)
+
+
+def _lost(one: Audited, language: Language) -> TableRow:
+    values = one.values
+    int8, best = values.int8, max(values.sections, key=lambda trial: trial.top1)
+    interval = brackets(*wilson(int8.top1_correct, int8.n), ".4f", language)
+    return TableRow(
+        [
+            Value(one.cell.name),
+            number(language, values.float32.top1, ".4f", one.record),
+            number(language, int8.top1, ".4f", one.record, interval),
+            number(language, 100 * (values.float32.top1 - int8.top1), "+.2f", one.record),
+            number(language, 100 * (best.top1 - int8.top1), "+.2f", one.record),
+            Value(_section(one, best, language)),
+            number(language, best.size_bytes / 1000, ",.1f", one.record),
+        ],
+        one.cell,
+    )
+
+
+def _section(one: Audited, trial: Trial, language: Language) -> str:
+    first, last = (one.values.layers[trial.layers[end]].label for end in (0, -1))
+    return language.tr("{first} to {last}", first=first, last=last)
+
+
 def given_back(found: list[Audited], language: Language) -> Table:
     """Top-1 of each int8 file, of the same with its worst layers in float, with each section in float, and of float32."""
     tr = language.tr
@@ -52,7 +91,7 @@ def given_back(found: list[Audited], language: Language) -> Table:
         "shared evenly, Wilson's interval; given back: top-1 minus that of the int8 file."
     )
     rows = [row for one in found for row in _trials(one, language)]
-    return Table("int8-layers-in-float", tr("What leaving layers in float gives back"), note, headers, rows)
+    return Table("int8-layers-in-float", tr("What leaving layers in float gives back"), note, headers, rows, is_long=True)
 
 
 def _trials(one: Audited, language: Language) -> Iterator[TableRow]:
@@ -64,8 +103,7 @@ def _trials(one: Audited, language: Language) -> Iterator[TableRow]:
         before = len(trial.layers)
         yield _trial(one, trial, tr("the worst {count}, with {names}", count=before, names=names), language)
     for trial in values.sections:
-        first, last = (values.layers[trial.layers[end]].label for end in (0, -1))
-        yield _trial(one, trial, tr("{first} to {last}", first=first, last=last), language)
+        yield _trial(one, trial, _section(one, trial, language), language)
     yield _trial(one, values.float32, tr("everything: float32"), language)
 
 

@@ -10,7 +10,7 @@ from kit.report.language import Language
 from kit.report.tables.table import MISSING, Table, TableRow, Value, brackets, number
 from kit.runs.run import Run
 from kit.study.grid import Point
-from kit.study.preset import BUILT_IN, Preset, load
+from kit.study.preset import Preset, built_in
 
 
 def choice(material: Material, language: Language) -> Table:
@@ -59,7 +59,7 @@ def _row(one: Choice, fronts: str, run: Run, language: Language) -> TableRow:
 
 def command(run: Run, point: Point) -> str:
     """What makes the file of a point, of the first seed: by the built-in preset or, for any other, in the run itself."""
-    seed, known = run.preset.seeds[0], load(run.preset.name) if run.preset.name in BUILT_IN else None
+    seed, known = run.preset.seeds[0], built_in(run.preset)
     name = point.name if len(run.preset.seeds) == 1 else point.of_seed(seed).name
     if known is None or seed not in known.seeds or _protocol(known) != _protocol(run.preset):
         return f"kit compress {run.folder.resolve().name} {name}"

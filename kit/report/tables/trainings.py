@@ -37,6 +37,10 @@ def _verdicts(group: Trainings, key: str, runs: str, language: Language) -> Tabl
         for one in said
     ]
     note = tr("Claims about accuracies are judged over trainings; sizes are exact, times and memory are over processes.")
+    if len(patience := sorted(set(group.patience_epochs))) > 1:
+        note += " " + tr(
+            "Patience: {epochs} epochs. With the shortest, each training would have kept the same weights.", epochs=patience
+        )
     title = tr("Does the study hold, over trainings? {runs}", runs=runs)
     return Table(key, title, note, [tr("claim"), tr("outcome"), tr("reason")], rows)
 
