@@ -71,8 +71,8 @@ def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
     """The cells that have a .tflite file. Raises KitError if none has."""
     found = [Target(cell.name, run.path(cell, MODEL), cell) for cell in cells if run.path(cell, MODEL).is_file()]
     if not found:
-        packed = bool(bundle.left_out(run))
-        remedy = "`kit bench` with only its name measures those that it has" if packed else f"kit compress {run.folder}"
+        there = [cell.name for cell in run.preset.cells() if store.is_there(run.path(cell, MODEL))]
+        remedy = f"it has {', '.join(there)}" if there else f"`{run.command}` makes some"
         raise KitError(f"{run.folder} has no .tflite files of these cells", remedy)
     return found
 

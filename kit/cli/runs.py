@@ -145,6 +145,7 @@ def verify(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = 
 def publish(
     run: opt.RunArgument,
     folder: Annotated[Path, typer.Argument(help="Where the bundle goes.", show_default=False)],
+    models: Annotated[bool, typer.Option(help="Without models, the bundle can be verified and reported, not measured.")] = True,
     runs: opt.Runs = opt.RUNS,
 ) -> None:
     """A bundle of a run, small enough for a repository: records, predictions, int8 models of the outer sparsities."""
@@ -158,13 +159,13 @@ def publish(
             f"{found.folder} has stale records ({len(stale)}), such as {stale[0]}",
             f"`{found.command}` makes them again; `kit status` marks them",
         )
-    written = bundle.make(found, folder, _published(found.preset))
+    written = bundle.make(found, folder, _published(found.preset, models))
     size_mb = sum(path.stat().st_size for path in written) / 1e6
     console.say(f"written: {console.counted(len(written), 'file', 'files')}, {size_mb:,.1f} MB, to {folder}")
 
 
-def _published(preset: Preset) -> Callable[[str], bool]:
-    """Whether an output belongs into a bundle: predictions, and the int8 models of the lowest and highest sparsity."""
+def _published(preset: Preset, models: bool) -> Callable[[str], bool]:
+    """Whether an output belongs into a bundle: predictions, and of `models` the int8 ones of the outer sparsities."""
     from kit.runs.artifacts import MODEL, PREDICTIONS
     from kit.study.grid import named
 
@@ -172,7 +173,7 @@ def _published(preset: Preset) -> Callable[[str], bool]:
 
     def wanted(name: str) -> bool:
         place, _, file = name.rpartition("/")
-        cell = named(place) if file == MODEL else None
+        cell = named(place) if models and file == MODEL else None
         return file == PREDICTIONS or (cell is not None and cell.precision == "int8" and cell.sparsity in outer)
 
     return wanted

@@ -170,7 +170,16 @@ def test_a_bundle_is_measured_by_its_name(smoke: Kit, tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "part-models" / "mobilenet_v3_small@1" / "s00" / "int8" / BENCH).is_file()
     assert "0 measured, 1 were up to date" in kit("bench", "runs/part-models", *TRIAL)
     said = kit("bench", "part", "mobilenet_v3_small@1/s60/int8", code=1)
-    assert "runs/part-models has no .tflite files of these cells: `kit bench` with only its name" in said
+    assert "runs/part-models has no .tflite files of these cells: it has mobilenet_v3_small@1/s00/int8" in said
+
+
+def test_a_bundle_without_models_holds_and_says_how_to_make_some(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "small", "--no-models")
+    assert not list(tmp_path.rglob("*.tflite*"))
+    assert "all 14 records hold" in kit("verify", "small") and "written: " in kit("report", "small")
+    said = kit("bench", "small", code=1)
+    assert "no .tflite files of these cells: `kit reproduce --preset smoke --run" in said
 
 
 def test_measuring_a_partial_run_trains_nothing(smoke: Kit, tmp_path: Path) -> None:
