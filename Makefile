@@ -5,7 +5,7 @@ PRESET ?= smoke
 PI ?= pi.local
 
 # What `make reference` runs, and where its bundle goes: `make reference REFERENCE=smoke BUNDLE=reports/trial` tries it out.
-REFERENCE ?= short
+REFERENCE ?= paper
 BUNDLE ?= reports/reference
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -22,7 +22,9 @@ reference: .venv/ready            ## make the committed run again, in the images
 	$(KIT) build $(BUILD)
 	$(if $(ARCHIVE),$(KIT) data cifar10 --archive $(ARCHIVE))
 	docker compose run --rm train reproduce --preset $(REFERENCE) --all
-	docker compose run --rm bench bench $(REFERENCE) --interpreter tflite
+	docker compose run --rm train audit $(REFERENCE)
+	for protocol in paper rigorous; do docker compose run --rm bench bench $(REFERENCE) --protocol $$protocol \
+	  --interpreter litert --interpreter tflite --delegate none --delegate xnnpack || exit 1; done
 	$(SUDO) $(KIT) dev pi up
 	$(KIT) bench $(REFERENCE) --host pi.local --ssh-config .kit-pi/ssh_config --protocol trial --parity 20
 	$(SUDO) $(KIT) dev pi down

@@ -1,6 +1,6 @@
 """`kit audit` of a bundle's int8 model, whose float32 weights are not there: a network with the weights of the int8 file.
 
-    python benchmarks/audit.py reports/reference efficientnet_b0/s00/int8 [DATA]    # after `kit data cifar10`
+    python benchmarks/audit.py reports/reference efficientnet_b0@1/s00/int8 [DATA]    # after `kit data cifar10`
 
 Weights are within half a step of the trained ones, so float32 has nearly the accuracy of the run's float32 cell; what int8
 loses against it is lost by activations. Normalization is folded into the weights, as in the file.

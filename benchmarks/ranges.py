@@ -1,6 +1,6 @@
 """int8 with the converter's ranges of activations, and with the true ones. Needs no weights: an int8 file has them.
 
-    python benchmarks/ranges.py reports/paper mobilenet_v3_large/s00/int8 [DATA]    # after `kit data cifar10`
+    python benchmarks/ranges.py reports/reference mobilenet_v3_large/s00/int8 [DATA]    # after `kit data cifar10`
 
 An addition or a multiplication may write its result over one of its inputs. TensorFlow's calibrator reads inputs after the
 operator has run, so such an input gets the range of the result, https://github.com/tensorflow/tensorflow/issues/127842: the

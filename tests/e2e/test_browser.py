@@ -194,7 +194,7 @@ items => items.filter(item => {
 
 def test_an_outcome_stands_beside_its_reason(browser: Browser) -> None:
     """The longest outcomes are of single trainings: the committed run has them."""
-    visit = Visit(browser, Path(__file__).parents[2] / "reports" / "paper" / "report.html")
+    visit = Visit(browser, Path(__file__).parents[2] / "reports" / "reference" / "report.html")
     claims = visit.page.locator(".claims > li")
     assert "on one training: partly" in claims.first.inner_text()
     assert claims.count() == 30 and claims.evaluate_all(OVERLAPPING) == 0
