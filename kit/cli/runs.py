@@ -145,7 +145,7 @@ def verify(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = 
 def publish(
     run: opt.RunArgument,
     folder: Annotated[Path, typer.Argument(help="Where the bundle goes.", show_default=False)],
-    models: Annotated[bool, typer.Option(help="Without models, the bundle can be verified and reported, not measured.")] = True,
+    models: Annotated[bool, typer.Option(help="Without them, the bundle can be verified and reported only.")] = True,
     runs: opt.Runs = opt.RUNS,
 ) -> None:
     """A bundle of a run, small enough for a repository: records, predictions, int8 models of the outer sparsities."""

@@ -22,6 +22,7 @@ PACKAGES = (
 )
 
 _FEATURES = ("sse4_", "avx", "fma", "amx", "f16c", "asimd", "sve", "i8mm", "bf16")
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 @cache
@@ -51,14 +52,16 @@ def _version(package: str) -> str:
 
 def _cpuinfo(*names: str) -> str:
     """The first line of the system's description of the processor that begins with one of `names`; "" without one."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
+    lines = _CPUINFO.read_text(errors="replace").splitlines() if _CPUINFO.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(names)), "")
 
 
 def processor() -> str:
-    """The name of this machine's processor."""
-    return _cpuinfo("model name", "Model") or platform.processor() or "unknown"
+    """The name of this machine's processor, on x86 with its family and model: virtual ones of several generations have one
+    name."""
+    name = _cpuinfo("model name", "Model") or platform.processor() or "unknown"
+    family, model = _cpuinfo("cpu family"), _cpuinfo("model\t")
+    return f"{name} (family {family}, model {model})" if family and model else name
 
 
 def processor_features() -> list[str]:
