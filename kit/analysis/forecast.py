@@ -94,8 +94,8 @@ def _forecast(cell: str, quantity: Quantity, rows: Sequence[Comparison]) -> Fore
         n=len(values),
         values=values,
         mean=statistics.fmean(values),
-        low=ends[0] if ends else None,
-        high=ends[1] if ends else None,
+        low=max(ends[0], 0.0) if ends else None,
+        high=min(ends[1], 1.0) if ends else None,
         inside=ends[0] <= rows[0].published <= ends[1] if ends else None,
         note=note or (None if ends else NO_INTERVAL),
     )

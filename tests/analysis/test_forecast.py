@@ -44,6 +44,8 @@ def test_a_published_accuracy_lies_in_the_interval_of_the_next_training_or_not(f
     expected = stats.t.ppf(0.975, 3) * stats.tstd(near.values) * (1 + 1 / 4) ** 0.5
     assert near.high is not None and near.mean is not None
     assert near.high - near.mean == pytest.approx(expected, rel=1e-4) and near.n == 4
+    low, high = zip(*((one.low, one.high) for one in four.forecasts if one.low is not None), strict=True)
+    assert min(low) >= 0 and max(high) == 1, "an accuracy is none of more than 1"
 
 
 def test_how_often_int8_collapses_has_an_exact_interval(four: Trainings) -> None:
