@@ -17,8 +17,8 @@ def accuracy(results: list[Result], language: Language, trainings: int = 1) -> s
     ties = language.tr("ties unknown") if is_older else language.tr("ties shared evenly")
     if trainings > 1:
         return language.tr(
-            "All {n} test images through the .tflite file, {ties}. Means over {trainings} trainings of each network, a "
-            "point each, with Student's 95 % interval of the mean.",
+            "All {n} test images through the .tflite file, {ties}. Means over up to {trainings} trainings of each network, "
+            "a point each, with Student's 95 % interval of the mean.",
             n=n, ties=ties, trainings=trainings,
         )  # fmt: skip
     return language.tr(

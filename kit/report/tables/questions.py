@@ -54,7 +54,7 @@ def _table(key: str, title: str, step: Step, material: Material, language: Langu
     ]  # fmt: skip
     trainings = max((one.trainings for one in found), default=1)
     over = (
-        tr("Means over {n} trainings, with Student's 95 % interval.", n=trainings)
+        tr("Means over up to {n} trainings, with Student's 95 % interval.", n=trainings)
         if trainings > 1
         else tr("One training; 95 % interval over the test images (Tango's score interval).")
     )
