@@ -34,7 +34,7 @@ def pruned_accuracy(evidence: RunEvidence) -> Finding:
             "McNemar's test on the same test images for the whole way and for each step (one-sided), Holm; interval: Tango"
         ),
         figures=Message(
-            "From unpruned to the highest sparsity top-1 changes by {low:+.1f} to {high:+.1f} percentage points.",
+            "From unpruned to the highest sparsity top-1 changes by {low:+z.1f} to {high:+z.1f} percentage points.",
             spread_of(falls),
         )
         if falls

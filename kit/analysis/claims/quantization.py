@@ -60,7 +60,7 @@ def quantized_accuracy(evidence: RunEvidence) -> Finding:
             "Tango's score test of the paired change against a margin of {points} percentage points (one-sided), Holm",
             {"points": limits().little_points},
         ),
-        figures=_range(parts, Message("Top-1 changes by {low:+.2f} to {high:+.2f} percentage points."), 100),
+        figures=_range(parts, Message("Top-1 changes by {low:+z.2f} to {high:+z.2f} percentage points."), 100),
         missing=missing(there),
     )
 
