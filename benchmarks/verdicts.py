@@ -33,7 +33,8 @@ MOST = 10  # trainings of a run that gets seeds until it is decided
 FAR = 0.3  # a difference that nothing misses
 SPREADS = {"gain_at_first": 0.005, "v3_hard_to_train": 0.025}
 """Standard deviation from training to training: of the change by pruning, which is 0.45 points over the five networks of two
-runs of `short`, and of top-1, which is 2.5 points over three of MobileNetV3 Small (`git show 88d7678:reports/reference`)."""
+runs of `short`, and of top-1, which is 2.5 points over three of MobileNetV3 Small: both from the accuracies in
+`git show 7cc98d2:reports/reference/FINDINGS.md`."""
 NAMED = {"gain_at_first": {3: 0.014, 10: 0.006}, "v3_hard_to_train": {3: 0.095, 10: 0.042}}
 """The difference of every network that so many trainings find in at least 80 % of runs."""
 
