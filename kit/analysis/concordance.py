@@ -8,11 +8,12 @@ import numpy as np
 from msgspec import Struct
 from scipy import stats
 
+from kit.analysis.contrasts import DIGITS, ByClass, same_classes
 from kit.analysis.digits import estimated
 
 
 class Concordance(Struct, frozen=True):
-    """Kendall's coefficient of concordance `w`, 0 to 1, of `n` trainings, and Friedman's p-value that it is chance."""
+    """Kendall's coefficient of concordance `w`, 0 to 1, of `n` trainings, and the p-value of `same_classes`."""
 
     w: float
     p: float
@@ -27,11 +28,11 @@ def concordance(changes: Sequence[Sequence[float]]) -> Concordance | None:
     n = len(changes)
     if n < 2:
         return None
-    ranks = np.array([stats.rankdata(np.round(row, 9)) for row in changes])
+    ranks = np.array([stats.rankdata(np.round(row, DIGITS)) for row in changes])
     k, sums = ranks.shape[1], ranks.sum(axis=0)
     ties = sum(float((count**3 - count).sum()) for row in ranks for count in [np.unique(row, return_counts=True)[1]])
     most = n**2 * (k**3 - k) - n * ties
     if most <= 0:
         return None
     w = 12 * float(((sums - sums.mean()) ** 2).sum()) / most
-    return Concordance(estimated(w), estimated(stats.chi2.sf(n * (k - 1) * w, k - 1)), n)
+    return Concordance(estimated(w), same_classes(ByClass(tuple(map(tuple, changes)))), n)

@@ -18,6 +18,9 @@ POOLING_ALPHA = 0.1
 find unequal spreads with few values (T. A. Bancroft, Biometrics 20, 1964, 427-442); benchmarks/verdicts.py shows it."""
 
 
+DIGITS = 9  # after the point: what is equal but for the last bits of a sum has no spread
+
+
 class Group(Struct, frozen=True):
     """One value a training, all of one network. `key` says what of which cells, so that it counts once in a pool."""
 
@@ -159,7 +162,7 @@ def same_classes(found: ByClass) -> float:
     M. Friedman's test (Journal of the American Statistical Association 32, 1937) with the F distribution of R. L. Iman and
     J. M. Davenport (Communications in Statistics A 9, 1980).
     """
-    changes = np.asarray(found.changes)
+    changes = np.round(found.changes, DIGITS)
     n, classes = changes.shape
     if n < 2 or np.ptp(changes) == 0:
         return 1.0
@@ -170,3 +173,22 @@ def same_classes(found: ByClass) -> float:
         return 0.0
     f = between / (classes - 1) / (within / ((classes - 1) * (n - 1)))
     return estimated(stats.f.sf(f, classes - 1, (classes - 1) * (n - 1)))
+
+
+def even_classes(found: ByClass, least: float) -> float:
+    """The p-value that the best and the worst class differ by `least` or more in their mean change; 1 for one training.
+
+    As `statistics.even`, with Student's t. The spread is what is left of the changes without the mean of each class and of
+    each training, pooled over the classes: a few trainings don't tell that of each class.
+    """
+    changes = np.asarray(found.changes)
+    n, classes = changes.shape
+    if n < 2:
+        return 1.0
+    left = changes - changes.mean(axis=0) - changes.mean(axis=1, keepdims=True) + changes.mean()
+    freedom = (n - 1) * (classes - 1)
+    error = math.sqrt(2 * float((left**2).sum()) / freedom / n)
+    room = least - found.value
+    if error == 0:
+        return 0.0 if room > 0 else 1.0
+    return estimated(stats.t.sf(room / error, freedom))

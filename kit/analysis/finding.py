@@ -15,8 +15,8 @@ class Test(Struct, frozen=True):
     """One comparison before its p-values are adjusted: the claim wants the figure above and below the limits given.
 
     `p` is small where the data show that it is, `p_against` where they show that it is not. Exact figures have neither.
-    With `presumed` the test holds unless the data show that it is not so. `holds` says it where none of this does. `over`
-    has the same figure by training, if trainings are what it varies over.
+    With `presumed` the test holds unless the data show that it is not so. `over` has the same figure by training, if
+    trainings are what it varies over.
     """
 
     subject: str
@@ -26,7 +26,6 @@ class Test(Struct, frozen=True):
     below: float | None = None
     p: float | None = None
     p_against: float | None = None
-    holds: bool | None = None
     presumed: bool = False
     records: tuple[str, ...] = ()
     scale: float = 1.0
@@ -37,12 +36,6 @@ class Test(Struct, frozen=True):
         """Whether the figure alone lies where the claim wants it."""
         value = self.estimate.value
         return (self.above is None or value > self.above) and (self.below is None or value < self.below)
-
-    @property
-    def is_beyond(self) -> bool:
-        """Whether the whole interval lies on the other side of a limit."""
-        e = self.estimate
-        return (self.above is not None and e.high < self.above) or (self.below is not None and e.low > self.below)
 
 
 class Part(Struct, frozen=True):

@@ -55,11 +55,12 @@ def _over(test: Test, spread: Spread | None, level: float) -> Test | None:
 
 
 def _by_class(test: Test, found: ByClass) -> Test | None:
-    if found.n < 2:
+    if found.n < 2 or test.above is None:
         return None
     estimate = Estimate(found.value, math.nan, math.nan, found.n, 0.0, 0.0)
-    too_small = test.above is not None and found.value < test.above
-    return replace(test, estimate=estimate, p=contrasts.same_classes(found), holds=False if too_small else None)
+    return replace(
+        test, estimate=estimate, p=contrasts.same_classes(found), p_against=contrasts.even_classes(found, test.above)
+    )
 
 
 def across(test: Test, p: float | None, holds: bool | None, spread: Spread | None) -> Across:
@@ -90,7 +91,10 @@ def ends(e: Estimate, scale: float) -> tuple[float | None, float | None]:
 def method(tests: Sequence[Test], found: Sequence[Spread | None]) -> Message:
     """The test over trainings, in words."""
     if any(isinstance(test.over, ByClass) for test in tests):
-        return Message("Friedman's test that the order of the classes repeats from training to training, Holm")
+        return Message(
+            "Friedman's test that the order of the classes repeats from training to training; against it, equivalence of "
+            "each two classes by Student's t; Holm"
+        )
     if any(spread and spread.pooled for spread in found):
         return Message("Student's t, paired by seed within a network, spread pooled over the networks, Holm")
     return Message("Student's t, paired by seed within a network, each network's own spread, Holm")

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from kit.analysis import statistics
-from kit.analysis.contrasts import ByClass, Contrast, Group
+from kit.analysis.contrasts import DIGITS, ByClass, Contrast, Group
 from kit.analysis.evidence import RunEvidence
 from kit.analysis.naming import pair, trained
 from kit.study.grid import Point
 
-DIGITS = 9  # after the point: what is equal but for the last bits of a sum has no spread
 Figure = Callable[[RunEvidence], float]
 
 

@@ -63,19 +63,20 @@ def _bound(density: Array, due: float) -> float:
 
 
 class Plan:
-    """The level at which each claim is judged: 0.05, or what a run's plan leaves for the present look."""
+    """The level at which each claim is judged: 0.05, or what the plans of the runs leave for the present look."""
 
-    def __init__(self, looks: Looks | None = None) -> None:
-        self.looks = looks
+    def __init__(self, *looks: Looks) -> None:
+        self._looks = looks
 
-    def is_planned(self, key: str) -> bool:
-        return self.looks is not None and key in self.looks.claims
+    def of(self, key: str, trainings: int) -> Looks | None:
+        """The plan of a claim; the strictest of several."""
+        planned = [looks for looks in self._looks if key in looks.claims]
+        return min(planned, key=lambda looks: level_at(looks.trainings, trainings), default=None)
 
     def level(self, key: str, trainings: int) -> float:
         """Of the last look that has come with so many trainings."""
-        if self.looks is None or key not in self.looks.claims:
-            return ALPHA
-        return level_at(self.looks.trainings, trainings)
+        looks = self.of(key, trainings)
+        return level_at(looks.trainings, trainings) if looks else ALPHA
 
 
 def level_at(looks: Sequence[int], trainings: int) -> float:

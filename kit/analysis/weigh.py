@@ -14,6 +14,7 @@ from kit.analysis.more import further, of_claim
 from kit.analysis.sequential import Plan
 from kit.analysis.statistics import ALPHA, holm
 from kit.analysis.verdicts import WORDS, Across, Evidence, Level, Message, Outcome, Verdict, sentences
+from kit.runs.looks import Looks
 from kit.study.claims import Claim
 
 FEW = 5  # up to so many trainings their own spread is known badly, and the verdict says that they are few
@@ -71,7 +72,7 @@ def _over_trainings(verdict: Verdict, finding: Finding, tests: Sequence[Test], p
         for row, test, one, spread in zip(verdict.evidence, over, each, found, strict=True)
     ]
     more = of_claim([row.across.more for row in rows if row.across and row.across.holds is None]) if None in states else None
-    said = [_few(n), *_look(plan, verdict.key, level), *_reasons(finding, states)]
+    said = [_few(n), *_look(plan.of(verdict.key, n), level), *_reasons(finding, states)]
     if outcome is not verdict.outcome:
         said.append(Message("On the images of these trainings alone: {outcome}.", {"outcome": WORDS[verdict.outcome]}))
     said += _more(more)
@@ -97,11 +98,11 @@ def _across(test: Test | None, one: _Judged | None, spread: Spread | None, level
     return row if one.holds is not None else replace(row, more=further(test, spread, level))
 
 
-def _look(plan: Plan, key: str, level: float) -> Iterable[Message]:
-    if plan.looks and plan.is_planned(key):
+def _look(looks: Looks | None, level: float) -> Iterable[Message]:
+    if looks:
         yield Message(
             "Looked at after {first} trainings and each further one up to {most}: the level at this look is {level:.2g}.",
-            {"first": plan.looks.trainings[0], "most": plan.looks.trainings[-1], "level": level},
+            {"first": looks.trainings[0], "most": looks.trainings[-1], "level": level},
         )
 
 
@@ -177,15 +178,13 @@ def _row(test: Test, judged: _Judged) -> Evidence:
 
 
 def _holds(test: Test, p: float | None, against: float | None, level: float) -> bool | None:
-    if test.holds is not None:
-        return test.holds
     if (p is None and against is None) or test.estimate.is_point:
         return test.is_within
-    if test.is_beyond or (against is not None and against < level):
+    if against is not None and against < level:
         return False
     if test.presumed:
         return True
-    return True if p is not None and p < level else None
+    return True if p is not None and p < level and test.is_within else None
 
 
 def _state(rows: Sequence[bool | None], rule: str) -> bool | None:

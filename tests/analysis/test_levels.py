@@ -187,3 +187,18 @@ def test_memory_is_over_the_processes_of_all_seeds_and_sizes_are_means(tmp_path:
     evidence = SeveralTrainings([RunEvidence(run) for run in runs])
     usual = like_the_study(Cell("mobilenet", 1, 0, "int8"))
     assert usual.size_bytes and evidence.results[Point("mobilenet", 0, "int8")].size_bytes == usual.size_bytes + 20
+
+
+def test_classes_are_even_only_if_no_two_of_them_differ() -> None:
+    """Where the best and the worst class lie at the limit, at most 5 of 100 say that they are nearer."""
+    generator = np.random.default_rng(7)
+    means, noise = np.linspace(-0.01, 0.01, 10), 0.02
+    drawn = [
+        ByClass(tuple(map(tuple, means + generator.normal(0, noise, size=(3, 10)) + generator.normal(size=(3, 1)))))
+        for _ in range(2000)
+    ]
+    assert np.mean([contrasts.even_classes(one, 0.02) < 0.05 for one in drawn]) < 0.05
+    still = ByClass(tuple(map(tuple, generator.normal(0, 0.001, size=(3, 10)))))
+    assert contrasts.even_classes(still, 0.02) < 1e-6
+    assert contrasts.even_classes(ByClass((tuple(means),)), 0.05) == 1, "one training says nothing of the next"
+    assert contrasts.even_classes(ByClass((tuple(means), tuple(means))), 0.05) < 1e-9

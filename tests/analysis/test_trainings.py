@@ -89,7 +89,6 @@ def test_patience_may_differ_where_it_decided_nothing() -> None:
     assert grouped(patient, *three) == [["patient", "24", "21"]]
 
 
-def test_a_training_in_two_runs_counts_once_and_one_seed_may_lie_in_several() -> None:
+def test_one_seed_may_lie_in_several_runs() -> None:
     run = trained("run", 1, 50, {"mobilenet@1/s00": 1})
-    assert grouped(run, trained("bundle", 1, 50, {"mobilenet@1/s00": 1})) == [["run"]]
     assert grouped(run, trained("more", 1, 50, {"mobilenet_v2@1/s00": 1})) == [["run", "more"]]

@@ -22,7 +22,7 @@ def unevenness(evidence: RunEvidence, pairs: dict[str, list[tuple[Point, Point]]
         tuple(parts),
         Message(
             "Brown and Forsythe's test of equal mean change over the classes, ties shared evenly, range at least {points} "
-            "percentage points, Holm",
+            "percentage points; against it, equivalence of each two classes; Holm",
             {"points": limits().class_points},
         ),
         figures=Message(
@@ -45,7 +45,7 @@ def _range(evidence: RunEvidence, cell: Point, base: Point) -> Test:
         Estimate(value, nan, nan, len(change), 0.0, 0.0),
         above=least,
         p=statistics.uneven(change, labels),
-        holds=False if value < least else None,
+        p_against=statistics.even(change, labels, least),
         records=evidence.evaluations(cell, base),
         scale=100,
         over=replicates.classes(evidence, cell, base),

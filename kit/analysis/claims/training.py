@@ -79,7 +79,7 @@ def _less_accurate(evidence: RunEvidence, architecture: str, other: str) -> Test
 def efficientnet_slow(evidence: RunEvidence) -> Finding:
     """The latency of EfficientNet-B0's trained float32 file over MobileNetV3 Large's, and their parameters."""
     cells = trained("efficientnet_b0"), trained("mobilenet_v3_large")
-    there = [cell.architecture for cell in cells if evidence.benched([cell])]
+    there = [cell.architecture for cell in cells if evidence.benched([cell]) and evidence.made([cell])]
     if len(there) < len(cells):
         return Finding((), Message("none"), missing=tuple(names({c.architecture for c in cells} - set(there))))
     slower = kinds.latency(evidence, *cells, above=limits().slower_times)
@@ -99,7 +99,7 @@ def efficientnet_slow(evidence: RunEvidence) -> Finding:
 
 def _as_large(evidence: RunEvidence, first: Point, second: Point) -> Test:
     parameters = [evidence.results[cell].parameters or 0 for cell in (first, second)]
-    found = parameters[0] / parameters[1] if all(parameters) else float("nan")
+    found = parameters[0] / parameters[1]
     room = limits().parameters_percent / 100
     return Test(
         pair(first, second),
