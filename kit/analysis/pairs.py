@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from kit.analysis.comparison import Comparison
 from kit.analysis.counted import Quantity
 from kit.analysis.digits import estimated
+from kit.analysis.measurement import Series
 from kit.analysis.summary import OneRun
 from kit.analysis.trainings import mean_interval, next_interval
 from kit.analysis.verdicts import Message
@@ -17,6 +19,7 @@ from kit.study.grid import Point, named
 
 EXACT: tuple[Quantity, ...] = ("parameters", "nonzero", "achieved_sparsity", "file_mb", "gzip_mb")
 _ACCURACIES: tuple[Quantity, ...] = ("top1", "top3", "train_top1")
+_MEASURED: tuple[Quantity, ...] = ("memory_mib", "latency_us", "memory_ratio", "latency_ratio")
 
 
 class Pair(Struct, frozen=True):
@@ -81,10 +84,22 @@ class Pair(Struct, frozen=True):
         )
 
 
-def pairs(trainings: Iterable[OneRun]) -> dict[Point, dict[Quantity, Pair]]:
-    """By point and quantity, of trainings of the same networks."""
+def _commonest(trainings: Sequence[OneRun]) -> Series | None:
+    counts: Counter[Series] = Counter()
+    for one in trainings:
+        if one.series:
+            counts[one.series] += sum(row.own is not None for row in one.comparisons if row.quantity in _MEASURED)
+    return max(counts, key=lambda series: counts[series], default=None)
+
+
+def pairs(trainings: Sequence[OneRun]) -> dict[Point, dict[Quantity, Pair]]:
+    """By point and quantity, of trainings of the same networks. Times and memory are of the series that has the most; where
+    another one decides in a training, its own count nothing."""
     found: dict[Point, dict[Quantity, list[Comparison]]] = {}
+    series = _commonest(trainings)
     for one in trainings:
         for row in one.comparisons:
-            found.setdefault(named(row.cell).point, {}).setdefault(row.quantity, []).append(row)
+            is_other = row.quantity in _MEASURED and one.series != series
+            kept = replace(row, own=None, low=None, high=None, n=None) if is_other else row
+            found.setdefault(named(row.cell).point, {}).setdefault(row.quantity, []).append(kept)
     return {point: {quantity: Pair(quantity, rows) for quantity, rows in own.items()} for point, own in found.items()}

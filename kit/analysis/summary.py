@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kit.analysis import stopping, trainings
 from kit.analysis.claims.decide import decide
@@ -22,10 +24,11 @@ from kit.analysis.several import SeveralTrainings
 from kit.analysis.tradeoffs import Tradeoff, tradeoffs
 from kit.analysis.trainings import OverSeeds
 from kit.analysis.verdicts import Verdict
+from kit.errors import KitError
 from kit.runs import looks
 from kit.runs.run import Run
 from kit.study import datasets
-from kit.study.grid import Cell
+from kit.study.grid import Cell, named
 from kit.study.preset import Preset
 
 
@@ -54,13 +57,15 @@ class Trainings(Struct, frozen=True):
     """Runs that differ in nothing but the seed, or one run alone: what their trainings show of the networks.
 
     `runs` are their names, in the order of `seeds` and `patience_epochs`, of which the shortest would have left all with the
-    weights that they have. `tradeoffs` say what each compression costs and saves, `forecasts` whether each published
-    accuracy could be one more of theirs, `collapses` how often int8 collapses.
+    weights that they have. A training that an earlier run has counts once: `left_out` names it, after its run. `tradeoffs`
+    say what each compression costs and saves, `forecasts` whether each published accuracy could be one more of theirs,
+    `collapses` how often int8 collapses.
     """
 
     runs: tuple[str, ...]
     seeds: tuple[int, ...]
     patience_epochs: tuple[int, ...]
+    left_out: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     tradeoffs: tuple[Tradeoff, ...]
     forecasts: tuple[Forecast, ...]
@@ -69,43 +74,102 @@ class Trainings(Struct, frozen=True):
 
 class Study(Struct, frozen=True):
     """One or more runs side by side, in the order in which they were given; each is of one seed. `trainings` has them in
-    groups that differ in nothing else, and with them the verdicts that count: over all trainings. `results` are the rows
-    that each run was concluded from."""
+    groups that differ in nothing else, and with them the verdicts that count: over all trainings. `within` has the same for
+    the seeds of each folder alone. `results` are the rows that each run was concluded from."""
 
     runs: tuple[OneRun, ...]
     seeds: tuple[OverSeeds, ...]
     trainings: tuple[Trainings, ...]
+    within: tuple[Trainings, ...]
     results: tuple[tuple[Result, ...], ...]
 
-    def of(self, run: OneRun) -> Trainings | None:
-        """The group that a run is in."""
-        return next((group for group in self.trainings if run.name in group.runs), None)
+    def of(self, runs: Sequence[OneRun]) -> Trainings:
+        """What the seeds of one folder show."""
+        names = tuple(run.name for run in runs)
+        return next(group for group in self.within if group.runs == names)
+
+
+class _Part(Struct, frozen=True):
+    """A run of one seed, with what its trainings waited for at most, by name."""
+
+    run: OneRun
+    evidence: RunEvidence
+    waits: dict[str, int]
+
+    def without(self, names: Container[str]) -> _Part:
+        """Its other trainings alone."""
+        kept = [result for result in self.evidence.results.values() if result.cell.trained.name not in names]
+        run = replace(
+            self.run,
+            cells=tuple(row for row in self.run.cells if named(row.cell).trained.name not in names),
+            comparisons=tuple(row for row in self.run.comparisons if named(row.cell).trained.name not in names),
+        )
+        waits = {name: wait for name, wait in self.waits.items() if name not in names}
+        return _Part(run, RunEvidence(self.evidence.run, kept), waits)
 
 
 def join(runs: Sequence[Run]) -> Study:
-    """Everything that can be said about some runs."""
-    evidence = {run.name: RunEvidence(run) for run in runs}
-    reported = tuple(one_run(run, evidence[run.name]) for run in runs)
-    waits = {run.name: stopping.waits(run) for run in runs}
-    groups = trainings.alike(reported, lambda run: run.preset, lambda run: waits[run.name])
+    """Everything that can be said about some runs, each of one seed. Raises KitError if two of them have one name."""
+    _check_names(runs)
+    parts = [_part(run) for run in runs]
+    groups = trainings.alike(parts, lambda part: part.run.preset, lambda part: part.waits)
+    joined = tuple(_trainings(group) for group in groups)
+    by_folder: dict[Path, list[_Part]] = {}
+    for run, part in zip(runs, parts, strict=True):
+        by_folder.setdefault(run.folder, []).append(part)
+    known = {group.runs: group for group in joined if not group.left_out}
     return Study(
-        runs=reported,
+        runs=tuple(part.run for part in parts),
         seeds=tuple(_over_seeds(groups)),
-        trainings=tuple(_trainings(group, [evidence[r.name] for r in group]) for group in groups),
-        results=tuple(tuple(evidence[run.name].results.values()) for run in runs),
+        trainings=joined,
+        within=tuple(known.get(_names(own)) or _trainings(own) for own in by_folder.values()),
+        results=tuple(tuple(part.evidence.results.values()) for part in parts),
     )
 
 
-def _trainings(group: Sequence[OneRun], each: Sequence[RunEvidence]) -> Trainings:
-    verdicts = group[0].verdicts if len(group) == 1 else over_trainings(each)
+def _check_names(runs: Sequence[Run]) -> None:
+    names = [run.name for run in runs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise KitError(f"two runs are called {twice[0]}", "rename the folder of one, or report on each by itself")
+
+
+def _part(run: Run) -> _Part:
+    evidence = RunEvidence(run)
+    return _Part(one_run(run, evidence), evidence, stopping.waits(run))
+
+
+def _names(group: Sequence[_Part]) -> tuple[str, ...]:
+    return tuple(part.run.name for part in group)
+
+
+def _each_once(group: Sequence[_Part]) -> list[_Part]:
+    """Each training once, in the first run that has it."""
+    kept: list[_Part] = []
+    seen: set[str] = set()
+    for part in group:
+        if seen.isdisjoint(part.waits):
+            kept.append(part)
+        elif not seen.issuperset(part.waits):
+            kept.append(part.without(seen))
+        seen.update(part.waits)
+    return kept
+
+
+def _trainings(parts: Sequence[_Part]) -> Trainings:
+    group, seen, left_out = _each_once(parts), set[str](), list[str]()
+    for part in parts:
+        left_out += [f"{part.run.name}/{name}" for name in part.waits if name in seen]
+        seen.update(part.waits)
+    each, first = [part.evidence for part in group], group[0].run
     return Trainings(
-        runs=tuple(run.name for run in group),
-        seeds=tuple(run.preset.seeds[0] for run in group),
-        patience_epochs=tuple(run.preset.training.patience_epochs for run in group),
-        verdicts=verdicts,
-        tradeoffs=group[0].tradeoffs if len(group) == 1 else tuple(tradeoffs(each)),
-        forecasts=tuple(forecasts(group)),
-        collapses=tuple(collapses(group)),
+        runs=_names(group),
+        seeds=tuple(part.run.preset.seeds[0] for part in group),
+        patience_epochs=tuple(part.run.preset.training.patience_epochs for part in group),
+        left_out=tuple(left_out),
+        verdicts=first.verdicts if len(group) == 1 else over_trainings(each),
+        tradeoffs=first.tradeoffs if len(group) == 1 else tuple(tradeoffs(each)),
+        forecasts=tuple(forecasts([part.run for part in group])),
+        collapses=tuple(collapses([part.run for part in group])),
     )
 
 
@@ -137,13 +201,14 @@ def _by_class(run: Run, found: dict[Cell, tuple[float, ...]]) -> dict[str, dict[
 
 def over_trainings(each: Sequence[RunEvidence], keys: Sequence[str] = ()) -> tuple[Verdict, ...]:
     """The verdicts, or those with these `keys`, over trainings that differ in nothing but the seed, at the level that the
-    run's plan leaves if they are of one run."""
-    folders = {one.run.folder for one in each}
-    plan = Plan(looks.read(folders.pop())) if len(folders) == 1 else Plan()
+    plans of their folders leave."""
+    plans = (looks.read(folder) for folder in dict.fromkeys(one.run.folder for one in each))
+    plan = Plan(*(found for found in plans if found))
     return tuple(with_cost(verdict, each) for verdict in decide(SeveralTrainings(each), plan, keys))
 
 
-def _over_seeds(groups: Iterable[Sequence[OneRun]]) -> Iterator[OverSeeds]:
-    for group in groups:
-        found = trainings.over_seeds([run.cells for run in group]) if len(group) > 1 else ()
+def _over_seeds(groups: Iterable[Sequence[_Part]]) -> Iterator[OverSeeds]:
+    for parts in groups:
+        group = _each_once(parts)
+        found = trainings.over_seeds([part.run.cells for part in group]) if len(group) > 1 else ()
         yield from (one for one in found if one.n > 1)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from kit.analysis.digits import estimated, known
 from kit.analysis.evidence import RunEvidence
+from kit.analysis.several import SeveralTrainings
 from kit.analysis.trainings import mean_interval
 from kit.study import datasets
 from kit.study.grid import Point
@@ -36,8 +37,8 @@ class Tradeoff(Struct, frozen=True):
 
     `change` is top-1 of `point` minus that of `base`, `low` to `high` its 95 % interval: over the same test images of one
     training, by Tango's score method, or over `trainings`, by Student's t; both None where it cannot be told. Ratios are
-    `base` over `point` for bytes, so that 4 means a quarter, and `point` over `base` for the latency. `classes` are the
-    three that lost the most, the worst first.
+    `base` over `point` for bytes, so that 4 means a quarter, and `point` over `base` for the latency, over all processes of
+    one series. `classes` are the three that lost the most, the worst first.
     """
 
     step: Step
@@ -63,20 +64,21 @@ class Tradeoff(Struct, frozen=True):
 def tradeoffs(each: Sequence[RunEvidence]) -> Iterator[Tradeoff]:
     """Of trainings that differ in nothing but the seed, in the order of their grid."""
     first = each[0]
+    whole = first if len(each) == 1 else SeveralTrainings(each)
     for point in dict.fromkeys(cell.point for cell in first.run.preset.cells()):
         if point.precision != "float32":
-            yield from _of("int8", point, replace(point, precision="float32"), each)
+            yield from _of("int8", point, replace(point, precision="float32"), each, whole)
         if point.sparsity:
-            yield from _of("pruning", point, replace(point, sparsity=0), each)
+            yield from _of("pruning", point, replace(point, sparsity=0), each, whole)
 
 
-def _of(step: Step, point: Point, base: Point, each: Sequence[RunEvidence]) -> Iterator[Tradeoff]:
+def _of(step: Step, point: Point, base: Point, each: Sequence[RunEvidence], whole: RunEvidence) -> Iterator[Tradeoff]:
     own = [one for one in each if one.evaluated([point, base])]
     if not own:
         return
     changes = [one.top1(point) - one.top1(base) for one in own]
     low, high = _interval(point, base, own, changes)
-    latency = [one.times(point)[0] / one.times(base)[0] for one in own if one.benched([point, base])]
+    latency_ratio = whole.times(point)[0] / whole.times(base)[0] if whole.benched([point, base]) else None
     yield Tradeoff(
         step=step,
         point=point,
@@ -87,7 +89,7 @@ def _of(step: Step, point: Point, base: Point, each: Sequence[RunEvidence]) -> I
         high=high,
         smaller=_smaller(point, base, own, "size_bytes"),
         smaller_gzip=_smaller(point, base, own, "gzip_bytes"),
-        latency_ratio=estimated(statistics.fmean(latency)) if latency else None,
+        latency_ratio=None if latency_ratio is None else estimated(latency_ratio),
         classes=_classes(point, base, own),
     )
 

@@ -53,13 +53,12 @@ def alike(
     """The runs, each of one seed, in groups that differ in nothing but the seed.
 
     Patience may differ where it decided nothing: `waits_of` gives a run's trainings by name, each with its `longest_wait`.
-    A run that shares a training with an earlier one, such as its bundle, counts nothing.
     """
     groups: dict[Hashable, list[_Kind]] = {}
     for run in runs:
         groups.setdefault(_but_for_the_seed(preset_of(run)), []).append(run)
     return [
-        _each_once(same, waits_of)
+        same
         for group in groups.values()
         for same in _stopped_alike(group, lambda run: preset_of(run).training.patience_epochs, waits_of)
     ]
@@ -81,16 +80,6 @@ def _stopped_alike(
         same = [run for run in runs if patience_of(run) == shortest or max(waits_of(run).values(), default=0) <= shortest]
         yield same
         runs = [run for run in runs if run not in same]
-
-
-def _each_once(runs: Sequence[_Kind], waits_of: Callable[[_Kind], Mapping[str, int]]) -> list[_Kind]:
-    kept: list[_Kind] = []
-    seen: set[str] = set()
-    for run in runs:
-        if seen.isdisjoint(waits_of(run)):
-            kept.append(run)
-            seen.update(waits_of(run))
-    return kept
 
 
 def over_seeds(runs: Sequence[Sequence[Row]], metrics: Sequence[str] = METRICS) -> Iterator[OverSeeds]:

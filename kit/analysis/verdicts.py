@@ -123,7 +123,8 @@ class Verdict(Struct, frozen=True):
     `missing` has the study's architectures that are missing from the run, or not complete enough to take part. `level` is
     what it stands on; for a claim about accuracies `trainings` is the number of trainings of each network (the fewest), and
     `on_images` the outcome by the images of these trainings alone. `is_open` is whether the trainings leave a part open, and
-    `level_spent` the level at which they were judged, smaller if seeds are added until it is decided. `more` further
+    `level_spent` the level at which they were judged, smaller if seeds are added until it is decided; intervals over
+    trainings are at 1 minus it, all others at `confidence`. `more` further
     trainings of each network would decide it, and take about `more_s` seconds of one core; None if nothing is open, or it
     can't be said.
     """

@@ -22,8 +22,8 @@ def accuracy(results: list[Result], language: Language, trainings: int = 1) -> s
             n=n, ties=ties, trainings=trainings,
         )  # fmt: skip
     return language.tr(
-        "All {n} test images through the .tflite file, {ties}; intervals are Wilson's at 95 %. One training for each "
-        "architecture.",
+        "All {n} test images through the .tflite file, {ties}; intervals are Wilson's at 95 %, over the images of one "
+        "training.",
         n=n, ties=ties,
     )  # fmt: skip
 

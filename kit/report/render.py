@@ -80,8 +80,7 @@ def _materials(runs: Sequence[Run], study: Study) -> Iterator[Material]:
     for run in runs:
         own = list(islice(concluded, len(run.preset.seeds)))
         rows = chain.from_iterable(islice(found, len(own)))
-        group = study.of(own[0])
-        yield gather(run, *own, group=group if len(own) > 1 else None, found=rows)
+        yield gather(run, *own, group=study.of(own), found=rows)
 
 
 def stale(folder: Path, files: Iterable[Path]) -> set[Path]:

@@ -15,8 +15,12 @@ import pytest
 from msgspec.structs import replace
 
 from kit.analysis.schema import Row
+from kit.analysis.sequential import nominal
 from kit.analysis.summary import join
+from kit.errors import KitError
 from kit.report.export import exports
+from kit.runs import looks
+from kit.runs.run import Run
 from kit.study.grid import Cell, named
 from tests.conftest import Kit
 from tests.made_up import Figures, like_the_study, make, values
@@ -161,7 +165,51 @@ def test_runs_that_differ_in_more_than_the_seed_are_not_averaged(tmp_path: Path)
 
 def test_a_run_and_its_copy_count_as_one_training(tmp_path: Path) -> None:
     runs = [make(tmp_path / name, seed=seed) for name, seed in (("run", 1), ("copy", 1), ("other", 2))]
-    assert {(found.n, found.runs) for found in join(runs).seeds if found.metric == "top1"} == {(2, ("run", "other"))}
+    study = join(runs)
+    assert {(found.n, found.runs) for found in study.seeds if found.metric == "top1"} == {(2, ("run", "other"))}
+    assert "copy/mobilenet@1/s00" in study.trainings[0].left_out
+
+
+@pytest.mark.parametrize("first", ["part", "whole"])
+def test_of_two_runs_with_a_training_in_common_the_others_count_in_any_order(tmp_path: Path, first: str) -> None:
+    def some(cell: Cell) -> Figures | None:
+        return like_the_study(cell) if cell.architecture == "mobilenet" else None
+
+    runs = {"part": make(tmp_path / "part", some, seed=2), "whole": make(tmp_path / "whole", seed=2)}
+    order = [runs.pop(first), *runs.values(), make(tmp_path / "one", seed=1)]
+    (group,) = join(order).trainings
+    assert group.left_out == (f"{order[1].name}/mobilenet@2/s00",)
+    counts = {one.cell: one.n for one in join(order).seeds if one.metric == "top1"}
+    assert set(counts.values()) == {2} and len(counts) == len(order[2].preset.cells())
+    assert {one.n for one in group.forecasts} == {2}
+
+
+def test_two_runs_of_one_name_are_refused(tmp_path: Path) -> None:
+    runs = [make(tmp_path / folder / "run", seed=seed) for seed, folder in enumerate(("a", "b"), 1)]
+    with pytest.raises(KitError, match="two runs are called run"):
+        join(runs)
+
+
+def test_a_run_of_several_seeds_shows_its_own_trainings_beside_others(tmp_path: Path) -> None:
+    """What all trainings say together stands above; its section is as it is alone."""
+    run, other = make(tmp_path / "run", seeds=(1, 2)), make(tmp_path / "other", seed=3)
+    alone, both = join(run.by_seed()), join([*run.by_seed(), other])
+    own = both.of(both.runs[:2])
+    assert own == alone.of(alone.runs) == alone.trainings[0]
+    assert (own.runs, both.trainings[0].runs) == (("run@1", "run@2"), ("run@1", "run@2", "other"))
+    assert {verdict.trainings for verdict in own.verdicts} == {None, 2}
+
+
+def test_a_plan_to_look_several_times_stays_where_runs_are_joined(tmp_path: Path) -> None:
+    run, other = make(tmp_path / "run", seeds=(1, 2, 3)), make(tmp_path / "other", seed=4)
+    looks.keep(run.folder, looks.planned(("overfitting",), 10))
+
+    def level(*runs: Run) -> float:
+        (group,) = join(runs).trainings
+        return next(verdict.level_spent for verdict in group.verdicts if verdict.key == "overfitting")
+
+    assert level(*run.by_seed()) == pytest.approx(nominal(tuple(range(3, 11)))[0])
+    assert level(*run.by_seed(), other) == pytest.approx(nominal(tuple(range(3, 11)))[1])
 
 
 def test_times_of_two_devices_are_not_averaged(tmp_path: Path) -> None:

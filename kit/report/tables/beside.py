@@ -38,8 +38,10 @@ def _note(material: Material, language: Language) -> str:
     tr, n = language.tr, len(material.run.preset.seeds)
     if n > 1:
         spread = tr(
-            "Own values are means over {n} trainings (seeds), with Student's 95 % interval of the mean. ✓: the published "
-            "accuracy lies in the interval expected of one more training; other numbers are within their tolerance.",
+            "Own values are means over up to {n} trainings (seeds), with Student's 95 % interval of the mean; those of one "
+            "have an interval over its test images (Wilson's) or processes (bootstrap). ✓: the published accuracy lies in "
+            "the interval expected of one more training, or agrees with the only one; other numbers are within their "
+            "tolerance.",
             n=n,
         )
     else:

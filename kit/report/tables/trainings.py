@@ -41,6 +41,8 @@ def _verdicts(group: Trainings, key: str, runs: str, language: Language) -> Tabl
         note += " " + tr(
             "Patience: {epochs} epochs. With the shortest, each training would have kept the same weights.", epochs=patience
         )
+    if group.left_out:
+        note += " " + tr("Trainings that an earlier run has count once; left out: {names}.", names=", ".join(group.left_out))
     title = tr("Does the study hold, over trainings? {runs}", runs=runs)
     return Table(key, title, note, [tr("claim"), tr("outcome"), tr("reason")], rows)
 

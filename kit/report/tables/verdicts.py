@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
+from kit.analysis.statistics import ALPHA
 from kit.analysis.summary import OneRun
 from kit.analysis.verdicts import WORDS, Across, Evidence, Level, Outcome, Verdict
 from kit.report import captions
@@ -147,6 +148,10 @@ def _evidence(verdict: Verdict, statement: str, language: Language) -> Table:
         "evenly; published values are the study's, which counts ties as right.",
         confidence=language.number(verdict.confidence, ".0%"),
     )
+    if over and verdict.level_spent < ALPHA:
+        note += " " + tr(
+            "Intervals over trainings: at {confidence}.", confidence=language.number(1 - verdict.level_spent, ".1%")
+        )
     title = tr("Evidence for claim {number}: {statement}", number=verdict.number, statement=statement)
     return Table(f"claim-{verdict.number}", title, note, headers, [_row(one, over, language) for one in verdict.evidence])
 
