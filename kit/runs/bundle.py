@@ -116,12 +116,22 @@ def _listed_in(path: Path) -> dict[str, str]:
 
 
 def digest(run: Run, name: str) -> str | None:
-    """SHA-256 of one of the run's files, packed or not; of files that a bundle leaves out, from its list; else None."""
+    """SHA-256 of one of the run's files, packed or not; of files that a bundle leaves out, from its list; else None.
+
+    Of a file that it keeps a part of, the list only counts if that part is the listed one: else the part's own.
+    """
     path = run.folder / name
     if path.is_file():
         return store.sha256(path)
     content = store.read(path)
-    return left_out(run).get(name) if content is None else store.digest(content)
+    return (_other_part(run, name) or left_out(run).get(name)) if content is None else store.digest(content)
+
+
+def _other_part(run: Run, name: str) -> str | None:
+    part = part_of(name)
+    listed = parts(run).get(part)
+    content = store.read(run.folder / part) if listed else None
+    return None if content is None or store.digest(content) == listed else store.digest(content)
 
 
 def _described_by(run: Run, paths: list[Path]) -> list[str]:

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from kit import store
+from kit.analysis.results import results
 from kit.runs import predictions
 from kit.runs.artifacts import PREDICTIONS, TEST_PREDICTIONS
+from kit.runs.run import open_run
 from tests.conftest import Kit
 from tests.made_up import like_the_study, make
 
@@ -97,6 +99,18 @@ def test_what_is_damaged_or_lost_is_named(smoke: Kit, tmp_path: Path) -> None:
     assert "int8/predictions-test.safetensors does not match its SHA-256 in parts.json" in said
     (cell / "model.tflite.gz").write_bytes(b"no gzip")
     assert "cannot be read" in kit("verify", "published", code=1)
+
+
+def test_other_predictions_than_the_listed_ones_are_left_out_of_a_report(tmp_path: Path) -> None:
+    make(tmp_path / "run", lambda cell: like_the_study(cell) if cell.architecture == "mobilenet" else None)
+    Kit(tmp_path)("publish", "run", "published")
+    whole, other = (
+        tmp_path / "published" / "mobilenet@1" / s / "float32" / f"{TEST_PREDICTIONS}.gz" for s in ("s00", "s30")
+    )
+    whole.write_bytes(other.read_bytes())
+    stale = {name: why for one in results(open_run(tmp_path / "published")) for name, why in one.stale.items()}
+    assert list(stale) == ["evaluate mobilenet@1/s00/float32"]
+    assert "is another file now" in stale["evaluate mobilenet@1/s00/float32"]
 
 
 def test_a_file_that_was_left_out_but_lies_there_is_looked_at(smoke: Kit, tmp_path: Path) -> None:
