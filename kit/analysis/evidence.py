@@ -15,6 +15,7 @@ from kit.analysis.measurement import Array, BenchResult, Series
 from kit.analysis.naming import trained
 from kit.analysis.results import Result, made_by, results, usable_series
 from kit.analysis.statistics import Estimate
+from kit.errors import KitError
 from kit.runs import predictions
 from kit.runs.artifacts import MODEL, PREDICTIONS, WEIGHTS
 from kit.runs.predictions import Predictions
@@ -160,7 +161,12 @@ class RunEvidence:
         return statistics.independent((right[0], right[1]), (result.train.n, result.test.n), bound)
 
     def _kept(self, cell: Point) -> Predictions:
-        return predictions.of_test_images(self._predictions(cell))
+        path = self._predictions(cell)
+        kept, result = predictions.of_test_images(path), self.results.get(cell)
+        if result and result.test and len(kept.label) != result.test.n:
+            wrong = f"{path} is of {len(kept.label):,} images, its record of {result.test.n:,}"
+            raise KitError(wrong, "`kit reproduce` with its preset makes it again")
+        return kept
 
     def _predictions(self, cell: Point) -> Path:
         return predictions.place(self.run.path(self.cell(cell), PREDICTIONS))

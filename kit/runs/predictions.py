@@ -13,6 +13,7 @@ which classes tie for the first place, and how many stand above and beside the t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,8 +122,43 @@ def decode(content: bytes) -> dict[str, Predictions]:
 def _split(tensors: dict[str, Array], name: str) -> Predictions:
     own = {key.partition("/")[2]: value for key, value in tensors.items() if key.startswith(f"{name}/")}
     ties = Ties(own["above"], own["level"], own["images"], own["first"]) if "above" in own else None
-    classes = int(own["classes"][0]) if "classes" in own else _OLD_CLASSES
-    return Predictions(classes, own["label"], own["top3"], own["true_probability"], ties)
+    said = own.get("classes")
+    if said is not None and (said.dtype.kind, said.shape) != ("u", (1,)):
+        raise ValueError(f"{name}/classes is not one number")
+    classes = _OLD_CLASSES if said is None else int(said[0])
+    split = Predictions(classes, own["label"], own["top3"], own["true_probability"], ties)
+    if not _fits(split):
+        raise ValueError(f"the tensors of {name} do not fit together")
+    return split
+
+
+def _fits(split: Predictions) -> bool:
+    """Whether the tensors are of as many images and classes, and name none beyond them."""
+    import numpy as np
+
+    def holds(array: Array, shape: tuple[int, ...], least: int, most: int) -> bool:
+        is_whole = array.dtype.kind == "u" and array.shape == shape
+        return is_whole and bool(((array >= least) & (array <= most)).all())
+
+    n, classes, ties = split.label.size, split.classes, split.ties
+    is_sound = (
+        n > 0
+        and holds(split.label, (n,), 0, classes - 1)
+        and holds(split.top3, (n, min(3, classes)), 0, classes - 1)
+        and split.true_probability.shape == (n,)
+        and bool(np.isfinite(split.true_probability).all())
+    )
+    if not is_sound or ties is None:
+        return is_sound
+    shared = ties.images.size
+    return (
+        holds(ties.above, (n,), 0, classes - 1)
+        and holds(ties.level, (n,), 1, classes)
+        and holds(ties.images, (shared,), 0, n - 1)
+        and np.unique(ties.images).size == shared
+        and holds(ties.first, (shared, math.ceil(classes / 8)), 0, 255)
+        and bool((unpacked(split).sum(axis=1) > 1).all())
+    )
 
 
 def read(path: Path) -> dict[str, Predictions]:

@@ -84,6 +84,17 @@ def test_a_bundle_is_judged_like_its_run(tmp_path: Path) -> None:
     assert verdicts[0] == verdicts[1] and len(verdicts[0]) == 30
 
 
+def test_predictions_of_fewer_images_are_one_line(tmp_path: Path) -> None:
+    make(tmp_path / "run", lambda cell: like_the_study(cell) if cell.architecture == "mobilenet" else None)
+    kit = Kit(tmp_path)
+    kit("publish", "run", "published")
+    part = tmp_path / "published" / "mobilenet@1" / "s60" / "int8" / TEST_PREDICTIONS
+    fewer = predictions.keep(np.eye(10, dtype=np.float32)[:3], np.arange(3))
+    store.write(part.with_name(f"{part.name}.gz"), gzip.compress(predictions.encode({"test": fewer})))
+    said = kit("report", "published", code=1)
+    assert "is of 3 images, its record of 10,000: `kit reproduce`" in said and "Traceback" not in said
+
+
 def test_what_is_damaged_or_lost_is_named(smoke: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path)
     kit("publish", str(smoke.folder / "runs" / "smoke"), "published")

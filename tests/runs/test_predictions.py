@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from kit.errors import KitError
 from kit.runs import predictions
@@ -143,6 +143,33 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"is missing: `kit reproduce` with its preset makes it again"):
         predictions.read(tmp_path / PREDICTIONS)
     (tmp_path / PREDICTIONS).write_bytes(b"no tensors")
+    with pytest.raises(KitError, match="cannot be read"):
+        predictions.read(tmp_path / PREDICTIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("classes", np.array([[3]], np.uint16)),
+        ("classes", np.array([2], np.uint16)),
+        ("label", np.array([0, 3], np.uint8)),
+        ("label", np.array([0.0, 1.0], np.float32)),
+        ("label", np.array([], np.uint8)),
+        ("top3", np.array([[0, 1, 2]], np.uint8)),
+        ("top3", np.array([[0, 1, 2], [0, 1, 3]], np.uint8)),
+        ("true_probability", np.array([0.5], np.float32)),
+        ("true_probability", np.array([0.5, np.nan], np.float32)),
+        ("above", np.array([0], np.uint8)),
+        ("level", np.array([0, 1], np.uint8)),
+        ("images", np.array([10**6], np.uint32)),
+        ("images", np.array([0, 1], np.uint32)),
+        ("first", np.array([[0b10000000]], np.uint8)),
+    ],
+)
+def test_tensors_that_do_not_fit_together_are_one_line(tmp_path: Path, name: str, value: np.ndarray) -> None:
+    kept = predictions.keep(np.array([[0.4, 0.4, 0.2], [0.1, 0.2, 0.7]], np.float32), np.array([1, 2]))
+    whole = load(predictions.encode({"test": kept}))
+    (tmp_path / PREDICTIONS).write_bytes(save(whole | {f"test/{name}": value}))
     with pytest.raises(KitError, match="cannot be read"):
         predictions.read(tmp_path / PREDICTIONS)
 
