@@ -27,14 +27,16 @@ PARTS = "parts.json"  # the paths of what the bundle keeps of such files, with t
 def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
     """Write a bundle of `run` into `folder` and return its files. `wanted` tells from an output's path whether to keep it.
 
-    Raises KitError if `run` has no records, or if a file that its records name is missing or does not match.
+    Until all is written the folder is no run, and the same call resumes. Raises KitError if `run` has no records, if a file
+    that its records name is missing or does not match, or if `folder` is a run or has files but is no bundle.
     """
     paths = run.record_paths()
     if not paths:
         raise KitError(f"{run.folder} has no records", f"make some with `{run.command}`")
-    if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
+    is_bundle = (folder / LEFT_OUT).is_file()
+    if folder.resolve() == run.folder.resolve() or ((folder / PRESET).is_file() and not is_bundle):
         raise KitError(f"{folder} is a run, and a bundle would overwrite it", "name another folder")
-    if folder.exists() and not (folder / LEFT_OUT).is_file() and any(folder.iterdir()):
+    if folder.exists() and not is_bundle and not all(path.match(f".{LEFT_OUT}.*.partial") for path in folder.iterdir()):
         raise KitError(f"{folder} is neither empty nor a bundle", "choose a new folder: a bundle needs one of its own")
     files = {name: (run.folder / name).read_bytes() for name in _described_by(run, paths)}
     absent: dict[str, str] = {}
@@ -48,11 +50,14 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
             if place != name:
                 absent[name], kept[place] = sha256, store.digest(content)
             files[place + store.PACKED] = gzip.compress(content, compresslevel=9, mtime=0)
-    files[LEFT_OUT], files[PARTS] = _listed(absent), _listed(kept)
+    preset = files.pop(PRESET)  # with it, the folder is a run: it goes first and comes last
+    files = {LEFT_OUT: _listed(absent), PARTS: _listed(kept), **files, PRESET: preset}
+    (folder / PRESET).unlink(missing_ok=True)
+    store.remove_partial(folder)
     old = Run(folder, run.preset)
-    for path in [*old.record_paths(), *folder.rglob(f"*{store.PACKED}")]:
+    for path in [folder / LOOKS, *old.record_paths(), *folder.rglob(f"*{store.PACKED}")]:
         if old.relative(path) not in files:
-            path.unlink()  # of an earlier bundle
+            path.unlink(missing_ok=True)  # of an earlier bundle
     for name, content in files.items():
         store.write(folder / name, content)
     return [folder / name for name in files]
@@ -61,13 +66,14 @@ def make(run: Run, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
 def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
     """The bundle `run` in `folder`, with the packed files whose path is wanted unpacked; a damaged one raises KitError.
 
-    Bench records are not copied: they are from other machines. Also raises KitError if `folder` is another run.
+    Bench records are not copied: they are from other machines. The same call resumes. Also raises KitError if `folder` is
+    another run.
     """
-    if (folder / "preset.json").is_file() and not (folder / LEFT_OUT).is_file():
+    if (folder / PRESET).is_file() and not (folder / LEFT_OUT).is_file():
         raise KitError(f"{folder} is a run already", "name it, or move it away: the bundle's models are unpacked there")
     packed = sorted(run.folder.rglob(f"*{store.PACKED}"))
-    lists = [path for name in (PRESET, LEFT_OUT, PARTS) if (path := run.folder / name).is_file()]
-    for path in [*lists, *run.record_paths(), *packed]:
+    lists = [path for name in (LEFT_OUT, PARTS, LOOKS) if (path := run.folder / name).is_file()]
+    for path in [*lists, *run.record_paths(), *packed, run.folder / PRESET]:
         name = run.relative(path)
         if wanted(name.removesuffix(store.PACKED)):
             name = name.removesuffix(store.PACKED)
@@ -81,11 +87,15 @@ def unpack(run: Run, folder: Path, wanted: Callable[[str], bool]) -> Run:
 
 def unpacked_place(run: Run, folder: Path) -> Path:
     """Where a bundle is unpacked: `folder`, or one beside it if there is another bundle of the same name in that."""
-    own = [(run.folder / name).read_bytes() for name in (PRESET, LEFT_OUT) if (run.folder / name).is_file()]
-    there = [(folder / name).read_bytes() for name in (PRESET, LEFT_OUT) if (folder / name).is_file()]
-    if not there or there == own or not (folder / LEFT_OUT).is_file():
+    own, there = _identity(run.folder), _identity(folder)
+    if there.items() <= own.items() or LEFT_OUT not in there:
         return folder
-    return folder.with_name(f"{folder.name}-{store.digest(b''.join(own))[:8]}")
+    return folder.with_name(f"{folder.name}-{store.digest(b''.join(own.values()))[:8]}")
+
+
+def _identity(folder: Path) -> dict[str, bytes]:
+    """What tells bundles apart, of the one in `folder`; less of it where it was not finished, nothing without one."""
+    return {name: path.read_bytes() for name in (PRESET, LEFT_OUT) if (path := folder / name).is_file()}
 
 
 def left_out(run: Run) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,18 @@ import pytest
 
 from kit import store
 from kit.analysis.results import results
-from kit.runs import predictions
+from kit.errors import KitError
+from kit.runs import bundle, looks, predictions
 from kit.runs.artifacts import PREDICTIONS, TEST_PREDICTIONS
-from kit.runs.run import open_run
+from kit.runs.run import NotARunError, open_run
 from tests.conftest import Kit
 from tests.made_up import like_the_study, make
 
 BENCH = "bench.local-litert-xnnpack-t1-trial.json"
 TRIAL = ("--protocol", "trial")
+
+
+OLD = Path(__file__).parents[1] / "old_run"
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +148,66 @@ def test_a_bundle_takes_the_place_of_an_earlier_one_but_of_no_run(smoke: Kit, tm
     assert sorted(tmp_path.rglob("*.json")) == kept
     shutil.copytree(smoke.folder / "runs" / "smoke", tmp_path / "runs" / "smoke")
     assert "is a run, and a bundle would overwrite it" in kit("publish", "smoke", "runs/smoke", code=1)
+
+
+class Killed(BaseException):
+    """As by SIGKILL: nothing catches it."""
+
+
+def killed_at(count: int, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> bool:
+    """Whether `call` was killed, while it wrote the file with this number: its half is left."""
+    write, left = store.write, iter(range(count))
+
+    def dying(path: Path, content: bytes) -> None:
+        if next(left, None) is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f".{path.name}.1.partial").write_bytes(content[:9])
+            raise Killed
+        write(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write", dying)
+        try:
+            call()
+        except Killed:
+            return True
+    return False
+
+
+def content_of(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_killed_publish_is_no_run_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, whole, folder = open_run(OLD), tmp_path / "whole", tmp_path / "killed"
+    count = len(bundle.make(run, whole, lambda name: False))
+    for number in range(count):
+        assert killed_at(number, monkeypatch, lambda: bundle.make(run, folder, lambda name: False))
+        with pytest.raises(NotARunError):
+            open_run(folder)
+    (folder / "README.md").write_text("the publisher's own")
+    looks.keep(folder, looks.planned(("overfitting",), 6))  # of an earlier bundle
+    bundle.make(run, folder, lambda name: False)
+    assert content_of(folder) == content_of(whole) | {Path("README.md"): b"the publisher's own"}
+    assert killed_at(1, monkeypatch, lambda: bundle.make(run, folder, lambda name: False))
+    assert not (folder / "preset.json").exists() and (folder / "README.md").is_file()
+
+
+def test_a_killed_unpacking_resumes_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(OLD, tmp_path / "bundle")
+    plan = looks.keep(tmp_path / "bundle", looks.planned(("overfitting",), 6))
+    run, folder = open_run(tmp_path / "bundle"), tmp_path / "models"
+    for number in (0, 1, 5):
+        assert killed_at(number, monkeypatch, lambda: bundle.unpack(run, folder, lambda name: False))
+        assert bundle.unpacked_place(run, folder) == folder and not (folder / "preset.json").exists()
+    bundle.unpack(run, folder, lambda name: False)
+    assert looks.read(folder) == plan and bundle.left_out(open_run(folder)) == bundle.left_out(run)
+
+
+def test_a_bundle_does_not_overwrite_itself(tmp_path: Path) -> None:
+    shutil.copytree(OLD, tmp_path / "bundle")
+    with pytest.raises(KitError, match="is a run, and a bundle would overwrite it"):
+        bundle.make(open_run(tmp_path / "bundle"), tmp_path / "bundle", lambda name: False)
 
 
 def test_other_files_are_safe_from_a_bundle(smoke: Kit, tmp_path: Path) -> None:
