@@ -13,11 +13,11 @@ from pathlib import Path
 from kit.bench import parity, ship
 from kit.bench.journal import Compared, Journal
 from kit.bench.measure import BenchSeries, Measuring, Model
-from kit.bench.parity import Images
+from kit.bench.parity import Images, ParityError
 from kit.bench.progress import OnProgress, Progress
 from kit.bench.request import BenchRequest, Recorder, Target
 from kit.bench.transport import LOCAL, ReadyDevice, Transport
-from kit.bench.values import BenchSettings, BenchValues
+from kit.bench.values import BenchSettings, BenchValues, Parity
 from kit.errors import KitError
 from kit.runs import predictions
 from kit.runs.artifacts import PREDICTIONS
@@ -112,14 +112,14 @@ class _Device:
         found = [(target, self.recorder.fresh(series, target)) for target in self.request.targets]
         for target, values in found:
             if values:
-                self._add(series, target, values, fresh=True)
+                self._add(self.recorder, series, target, values, fresh=True)
                 self.on_progress(Progress(self.transport.where, series.name, target.name, "fresh"))
         return all(values for _, values in found)
 
-    def _add(self, series: BenchSeries, target: Target, values: BenchValues, fresh: bool) -> None:
-        settings = series.settings(self.transport.key, self.request.parity_images)
-        path, run = self.recorder.path(series, target), self.request.run
+    def _add(self, recorder: Recorder, series: BenchSeries, target: Target, values: BenchValues, fresh: bool) -> None:
+        path, run = recorder.path(series, target), self.request.run
         record = run.relative(path) if run and path else ""
+        settings = recorder.settings(series)
         self.outcome.measured.append(TargetResult(self.transport.where, series, target, settings, values, record, fresh))
 
     def _measure(self, stale: Sequence[BenchSeries]) -> None:
@@ -155,26 +155,36 @@ class _Device:
         failed = measuring.measure([Model(t.name, digests[t.name], t.path.stat().st_size) for t in left])
         self.outcome.failed |= {(series.name, name): reason for name, reason in failed.items()}
         measured = [target for target in left if target.name not in failed]
+        compared: dict[str, Parity | None] = {}
         for target in measured:
-            self._parity(measuring, target, images)
+            try:
+                compared[target.name] = self._parity(measuring, target, images)
+            except ParityError as error:
+                self.outcome.failed[series.name, target.name] = str(error)
+                measuring.report(target.name, "failed")
+        uncompared = replace(recorder, request=replace(self.request, parity_images=0))
         for target in measured:
-            values = measuring.values(target.name)
-            self._add(series, target, values, fresh=False)
-            recorder.write(series, target, values, began)
-        journal.end()
+            values = measuring.values(target.name, compared.get(target.name))
+            own = recorder if target.name in compared else uncompared
+            self._add(own, series, target, values, fresh=False)
+            own.write(series, target, values, began)
+        journal.end([target.name for target in measured])
 
     def _cooling_s(self, bench: ReadyDevice) -> float:
         """A PC's temperature does not predict throttling, and it may never get as cool as a device has to be."""
         return 0.0 if bench.origin == LOCAL else self.request.cooling_s
 
-    def _parity(self, measuring: Measuring, target: Target, images: Images | None) -> None:
+    def _parity(self, measuring: Measuring, target: Target, images: Images | None) -> Parity | None:
+        """How the target's predictions there compare with those here; None without images or predictions."""
         run, cell, journal = self.request.run, target.cell, measuring.journal
-        if images is None or run is None or cell is None or journal.parity(target.name):
-            return
-        here = parity.predicted(run, cell, len(images.labels))
-        if here is not None:
+        if images is None or run is None or cell is None:
+            return None
+        n = len(images.labels)
+        here = parity.predicted(run, cell, n)
+        if here is not None and journal.parity(target.name, n) is None:
             digest = self.recorder.digest(target)
             measuring.report(target.name, "parity")
             found = parity.there(measuring.bench, measuring.series, digest, run, cell, images)
             journal.add(Compared(target.name, digest, parity.compare(found, here, images)))
             measuring.report(target.name, "done")
+        return journal.parity(target.name, n)

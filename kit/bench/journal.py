@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from kit import store
 from kit.bench.protocol import Unit
 from kit.bench.values import Parity, Readings, Sample, Sentinel
 
@@ -82,14 +83,19 @@ class Journal:
             if entry.cell == found[-1].cell
         ]
 
-    def parity(self, cell: str) -> Parity | None:
-        """How the cell's predictions there compare, if that was checked."""
+    def parity(self, cell: str, n: int) -> Parity | None:
+        """How the cell's predictions of the first `n` test images there compare, if that was checked."""
         found = (entry.parity for entry in self.entries if isinstance(entry, Compared) and entry.cell == cell)
-        return next(found, None)
+        return next((parity for parity in found if parity.n == n), None)
 
-    def end(self) -> None:
-        """Delete the journal: everything is in records now."""
-        self.path.unlink(missing_ok=True)
+    def end(self, cells: Collection[str]) -> None:
+        """Delete the entries of `cells`, which are in records now, and the journal with the last entry."""
+        header, *lines = self.path.read_bytes().splitlines(keepends=True)
+        left = [line for line in lines if (entry := _decoded(line)) and entry.cell not in cells]
+        if left:
+            store.write(self.path, header + b"".join(left))
+            return
+        self.path.unlink()
         with suppress(OSError):  # those of other series are still there
             self.path.parent.rmdir()
 

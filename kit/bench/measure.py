@@ -14,7 +14,7 @@ from kit.bench.journal import Journal, Measured
 from kit.bench.progress import OnProgress, Progress
 from kit.bench.protocol import Unit, schedule
 from kit.bench.transport import ReadyDevice
-from kit.bench.values import BenchSettings, BenchValues, Sample
+from kit.bench.values import BenchSettings, BenchValues, Parity, Sample
 from kit.errors import KitError
 from kit.study.protocols import Protocol
 
@@ -141,8 +141,8 @@ class Measuring:
             time.sleep(min(_LOOK_EVERY_S, self.cooling_s))
         return time.monotonic() - begin
 
-    def values(self, cell: str) -> BenchValues:
-        """The raw values of one cell for its record: samples, readings, validity and warnings."""
+    def values(self, cell: str, parity: Parity | None) -> BenchValues:
+        """The raw values of one cell for its record: samples, readings, validity and warnings, and its parity."""
         entries, sentinels, bench = self.journal.of(cell), self.journal.sentinels(), self.bench
         reasons = sorted({reason for entry in entries for reason in entry.invalid_reasons})
         samples = tuple(entry.sample for entry in entries)
@@ -168,7 +168,7 @@ class Measuring:
             warnings=tuple(validity.warnings(measured)),
             governor=bench.governor,
             image=bench.shipped.image_id if bench.shipped else "",
-            parity=self.journal.parity(cell),
+            parity=parity,
         )
 
 

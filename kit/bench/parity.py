@@ -31,6 +31,13 @@ class Images(Struct, frozen=True):
     classes: tuple[str, ...]
 
 
+class ParityError(KitError):
+    """One cell's predictions cannot be compared. What was measured of it stands."""
+
+
+_WAY_OUT = "its times are recorded; --parity 0 compares none"
+
+
 class _Predicted(Struct, frozen=True):
     first: tuple[tuple[int, ...], ...]
 
@@ -47,9 +54,20 @@ def images(run: Run, data: Path, count: int, folder: Path) -> Images:
 
 
 def predicted(run: Run, cell: Cell, count: int) -> list[list[int]] | None:
-    """The classes that are or share the first place here, for the first `count` test images; None without an evaluation."""
+    """The classes that are or share the first place here, for the first `count` test images; None without an evaluation.
+
+    Raises ParityError if what is kept of it is damaged.
+    """
     path = predictions.place(run.path(cell, PREDICTIONS))
-    return predictions.firsts(predictions.of_test_images(path), count) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        first = predictions.firsts(predictions.of_test_images(path), count)
+    except KitError as error:
+        raise ParityError(error.wrong, error.remedy) from error
+    if len(first) != count:
+        raise ParityError(f"{path} is of {len(first)} of {count} images", f"`{run.command}` makes it again")
+    return first
 
 
 def there(
@@ -57,7 +75,7 @@ def there(
 ) -> tuple[tuple[int, ...], ...]:
     """The classes that the model with this SHA-256, of a run's cell, puts first for each image there: several if they tie.
 
-    Raises KitError if it gives none.
+    Raises ParityError if it gives none.
     """
     known = run.preset.architecture(cell.architecture)
     answer = bench.monitor.ask(
@@ -65,19 +83,15 @@ def there(
          f"--scale={known.input_scale!r}", f"--offset={known.input_offset!r}", f"--output={bench.output}"]
     )  # fmt: skip
     if answer.code:
-        raise KitError(
-            f"{cell.name}: no predictions there ({answer.reason(bench.files[digest], cell.name)})",
-            "try again with --parity 0",
-        )
+        reason = answer.reason(bench.files[digest], cell.name)
+        raise ParityError(f"{cell.name}: no predictions there ({reason})", _WAY_OUT)
     try:
         first = msgspec.json.decode(answer.out, type=_Predicted).first
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise KitError(
-            f"{cell.name}: the predictions there cannot be read ({error})", "try again with --parity 0"
-        ) from error
+        raise ParityError(f"{cell.name}: the predictions there cannot be read ({error})", _WAY_OUT) from error
     if len(first) != len(chosen.labels) or not all(first):
         wrong = f"{cell.name}: {counted(len(first), 'prediction', 'predictions')} there of {len(chosen.labels)} images"
-        raise KitError(wrong, "try again with --parity 0")
+        raise ParityError(wrong, _WAY_OUT)
     return first
 
 

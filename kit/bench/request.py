@@ -14,12 +14,12 @@ import msgspec
 from kit import store
 from kit.bench.measure import BenchSeries
 from kit.bench.transport import Transport
-from kit.bench.values import BenchValues
+from kit.bench.values import BenchSettings, BenchValues
 from kit.datasets import prepare
 from kit.errors import KitError
 from kit.runs import bundle, environment, predictions
 from kit.runs.artifacts import MODEL, PREDICTIONS
-from kit.runs.record import FORMAT, Record, encode_record, fingerprint_of, plain, read_record
+from kit.runs.record import FORMAT, Record, encode_record, fingerprint_of, is_whole, plain, read_record
 from kit.runs.run import Run
 from kit.runs.stage import State
 from kit.study import protocols
@@ -103,7 +103,8 @@ class Recorder:
         return self.digests[target.name]
 
     def fresh(self, series: BenchSeries, target: Target) -> BenchValues | None:
-        """The recorded values, if they are of exactly what would be measured now, and valid."""
+        """The recorded values, if they are of exactly what would be measured now, and valid. Predictions that were compared
+        as well are no objection."""
         path = self.path(series, target)
         if path is None or not path.is_file() or not self.digest(target):
             return None
@@ -112,9 +113,17 @@ class Recorder:
             values = msgspec.convert(record.values, BenchValues)
         except (KitError, msgspec.ValidationError):
             return None  # damaged: measure again
-        if record.fingerprint != self.fingerprint(series, target):
+        if not self._is_of(record, series, target):
             return None
         return None if values.validity == "invalid" else values  # the device may be cooler by now
+
+    def _is_of(self, record: Record, series: BenchSeries, target: Target) -> bool:
+        wanted = self.fingerprint(series, target)
+        if record.fingerprint == wanted or self.request.parity_images or not is_whole(record):
+            return record.fingerprint == wanted
+        settings = {**record.settings, "parity_images": 0}
+        inputs = {name: digest for name, digest in record.inputs.items() if name in self._inputs(target)}
+        return fingerprint_of(STAGE, record.version, settings, inputs, record.format) == wanted
 
     def write(self, series: BenchSeries, target: Target, values: BenchValues, began: float) -> None:
         """Keep the values as a record, if the target is a run's; `began` is when its series did, by `time.time`."""
@@ -126,7 +135,7 @@ class Recorder:
             stage=STAGE,
             cell=target.cell.name,
             version=VERSION,
-            settings=plain(series.settings(self.transport.key, self.request.parity_images)),
+            settings=plain(self.settings(series)),
             inputs=self._inputs(target),
             outputs={},
             values=plain(values),
@@ -137,9 +146,11 @@ class Recorder:
         )
         store.write(path, encode_record(record))
 
+    def settings(self, series: BenchSeries) -> BenchSettings:
+        return series.settings(self.transport.key, self.request.parity_images)
+
     def fingerprint(self, series: BenchSeries, target: Target) -> str:
-        settings = plain(series.settings(self.transport.key, self.request.parity_images))
-        return fingerprint_of(STAGE, VERSION, settings, self._inputs(target))
+        return fingerprint_of(STAGE, VERSION, plain(self.settings(series)), self._inputs(target))
 
     def _inputs(self, target: Target) -> dict[str, str]:
         run = self.request.run
@@ -161,8 +172,8 @@ class Recorder:
         return self.request.folder / ".bench" / f"{self._key(series)}.jsonl"
 
     def journal_fingerprint(self, series: BenchSeries) -> str:
-        """Journal entries are reused only if they were measured in the same way."""
-        settings = plain(series.settings(self.transport.key, self.request.parity_images))
+        """Journal entries are reused only if they were measured in the same way, whatever is compared afterwards."""
+        settings = plain(series.settings(self.transport.key, parity_images=0))
         return fingerprint_of("journal", VERSION, settings, {})
 
     def _key(self, series: BenchSeries) -> str:

@@ -40,7 +40,17 @@ def test_sentinels_are_counted_apart_and_parity_is_kept(tmp_path: Path) -> None:
     journal.add(entry("a", 0, "1", sentinel=True))
     journal.add(Compared("a", "1", parity))
     again = Journal(tmp_path / "x.jsonl", "s", {"a": "1"})
-    assert again.of("a") == [] and again.parity("a") == parity and again.parity("b") is None
+    assert again.of("a") == [] and again.parity("a", 2) == parity and again.parity("b", 2) is None
+    assert again.parity("a", 3) is None
     assert [(one.cell, one.median_ns, one.time) for one in again.sentinels()] == [("a", 2, 1.0)]
-    again.end()
+    again.end(["a"])
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_what_is_not_finished_stays(tmp_path: Path) -> None:
+    path, digests = tmp_path / "x.jsonl", {"a": "1", "b": "2"}
+    Journal(path, "s", digests).add(entry("a", 0, "1"))
+    finished = Journal(path, "s", {"b": "2"})
+    finished.add(entry("b", 0, "2"))
+    finished.end(["b"])
+    assert Journal(path, "s", digests).entries == [entry("a", 0, "1")]

@@ -11,16 +11,21 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from kit.bench import campaign
+from kit.bench import campaign, parity
+from kit.bench.measure import BenchSeries
 from kit.bench.progress import OnProgress, Progress
 from kit.bench.request import BenchRequest, Target, of_preset, state
 from kit.bench.transport import Local, ReadyDevice
 from kit.errors import KitError
-from kit.runs.run import create
+from kit.runs import predictions
+from kit.runs.artifacts import MODEL, PREDICTIONS
+from kit.runs.run import Run, create
 from kit.study.grid import Cell
 from kit.study.preset import load
 from kit.study.protocols import PROTOCOLS
@@ -108,6 +113,47 @@ def test_it_resumes_at_the_process_where_it_was_stopped(tiny: Path, tmp_path: Pa
     (outcome,) = campaign.bench(request(tmp_path, tiny), [Local()], shown.append)
     assert (shown[0].state, shown[0].done) == ("waiting", 1)  # what was measured before counts
     assert list(outcome.measured[0].values.samples[0].latency_ns) == kept
+
+
+def test_another_model_s_bench_takes_nothing_from_one_that_was_stopped(tiny: Path, tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            raise KitError("enough")
+
+    other = Path(shutil.copy(tiny, tmp_path / "other.tflite"))
+    campaign.bench(request(tmp_path, tiny), [Local()], stop)
+    campaign.bench(request(tmp_path, other), [Local()], lambda progress: None)
+    shown: list[Progress] = []
+    campaign.bench(request(tmp_path, tiny), [Local()], shown.append)
+    assert (shown[0].state, shown[0].done) == ("waiting", 1) and not (tmp_path / ".bench").exists()
+
+
+def test_times_outlive_predictions_that_cannot_be_compared(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def there(bench: ReadyDevice, series: BenchSeries, digest: str, run: Run, cell: Cell, chosen: parity.Images) -> object:
+        if cell == cells[1]:
+            raise parity.ParityError("none there")
+        return ((0,), (1,))
+
+    run, cells = (
+        create(tmp_path / "run", load("smoke")),
+        [Cell("mobilenet", 1, 0, "float32"), Cell("mobilenet", 1, 0, "int8")],
+    )
+    kept = predictions.keep(np.eye(10, dtype=np.float32)[:2], np.arange(2))
+    for cell in cells:
+        (run.folder / cell.name).mkdir(parents=True)
+        shutil.copy(tiny, run.path(cell, MODEL))
+        run.path(cell, PREDICTIONS).write_bytes(predictions.encode({"test": kept}))
+    monkeypatch.setattr(parity, "images", lambda *_: parity.Images(tiny, "images", (0, 1), run.preset.data.classes))
+    monkeypatch.setattr(parity, "there", there)
+    asked = replace(of_preset(run, cells), parity_images=2)
+    (outcome,) = campaign.bench(asked, [Local()], lambda progress: None)
+    assert [name for _, name in outcome.failed] == [cells[1].name] and len(outcome.measured) == 2
+    found = [run.read(path) for cell in cells for path in run.bench_paths(cell)]
+    assert [(one.settings["parity_images"], bool(one.values["parity"])) for one in found] == [(2, True), (0, False)]
+    (again,) = campaign.bench(replace(asked, parity_images=0), [Local()], lambda progress: None)
+    assert [one.fresh for one in again.measured] == [True, True]
 
 
 LONG = """
