@@ -150,7 +150,9 @@ class _Device:
             return
         began, recorder = time.time(), self.recorder
         digests = {target.name: recorder.digest(target) for target in left}
-        journal = Journal(recorder.journal_path(series), recorder.journal_fingerprint(series), digests)
+        image = bench.shipped.image_id if bench.shipped else ""
+        fingerprint = recorder.journal_fingerprint(series, bench.device, image)
+        journal = Journal(recorder.journal_path(series), fingerprint, digests)
         measuring = Measuring(self.transport.where, bench, series, journal, self.on_progress, self._cooling_s(bench))
         failed = measuring.measure([Model(t.name, digests[t.name], t.path.stat().st_size) for t in left])
         self.outcome.failed |= {(series.name, name): reason for name, reason in failed.items()}

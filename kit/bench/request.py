@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import platform
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +17,8 @@ import msgspec
 from kit import store
 from kit.bench.measure import BenchSeries
 from kit.bench.transport import Transport
-from kit.bench.values import BenchSettings, BenchValues
+from kit.bench.values import BenchSettings, BenchValues, Device
+from kit.console import counted
 from kit.datasets import prepare
 from kit.errors import KitError
 from kit.runs import bundle, environment, predictions
@@ -103,8 +107,23 @@ class Recorder:
         return self.digests[target.name]
 
     def fresh(self, series: BenchSeries, target: Target) -> BenchValues | None:
-        """The recorded values, if they are of exactly what would be measured now, and valid. Predictions that were compared
-        as well are no objection."""
+        """The recorded values, if they are of exactly what would be measured now, where it would be, and valid. Predictions
+        that were compared as well are no objection."""
+        values = self._recorded(series, target)
+        if values is None or values.validity == "invalid":  # the device may be cooler by now
+            return None
+        return None if self._is_elsewhere(target, values) else values
+
+    def elsewhere(self, series: BenchSeries, target: Target) -> str:
+        """The machine whose record is replaced, since another one is to be measured now; empty if none is."""
+        values = self._recorded(series, target)
+        return values.device.model if values and self._is_elsewhere(target, values) else ""
+
+    def _is_elsewhere(self, target: Target, values: BenchValues) -> bool:
+        """Of a model that is packed in a bundle, nothing else can be measured there."""
+        return self.transport.model not in ("", values.device.model) and target.path.is_file()
+
+    def _recorded(self, series: BenchSeries, target: Target) -> BenchValues | None:
         path = self.path(series, target)
         if path is None or not path.is_file() or not self.digest(target):
             return None
@@ -113,9 +132,7 @@ class Recorder:
             values = msgspec.convert(record.values, BenchValues)
         except (KitError, msgspec.ValidationError):
             return None  # damaged: measure again
-        if not self._is_of(record, series, target):
-            return None
-        return None if values.validity == "invalid" else values  # the device may be cooler by now
+        return values if self._is_of(record, series, target) else None
 
     def _is_of(self, record: Record, series: BenchSeries, target: Target) -> bool:
         wanted = self.fingerprint(series, target)
@@ -171,13 +188,25 @@ class Recorder:
     def journal_path(self, series: BenchSeries) -> Path:
         return self.request.folder / ".bench" / f"{self._key(series)}.jsonl"
 
-    def journal_fingerprint(self, series: BenchSeries) -> str:
-        """Journal entries are reused only if they were measured in the same way, whatever is compared afterwards."""
+    def journal_fingerprint(self, series: BenchSeries, device: Device, image: str = "") -> str:
+        """Journal entries are reused only if they were measured in the same way on the same device, with the same versions
+        (`image` has a host's), whatever is compared afterwards."""
         settings = plain(series.settings(self.transport.key, parity_images=0))
-        return fingerprint_of("journal", VERSION, settings, {})
+        versions = image or [platform.python_version(), environment.packages()]
+        return fingerprint_of("journal", VERSION, {**settings, "device": plain(device), "versions": versions}, {})
 
     def _key(self, series: BenchSeries) -> str:
         return f"{self.transport.key}-{series.name}"
+
+
+def replaced(request: BenchRequest, transport: Transport) -> list[str]:
+    """A line for each other machine whose records will be replaced by this one's."""
+    recorder, models = Recorder(request, transport), Counter[str]()
+    for series, target in itertools.product(request.series(), request.targets):
+        with suppress(KitError):  # a file that cannot be read is said when it is measured
+            models[recorder.elsewhere(series, target)] += 1
+    records = {model: counted(count, "record is", "records are") for model, count in models.items() if model}
+    return [f"{text} of {model}, not of this machine, and measured again" for model, text in records.items()]
 
 
 def state(run: Run, cell: Cell, transport: Transport) -> State:

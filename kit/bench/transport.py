@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -44,13 +45,17 @@ class ReadyDevice:
 
 
 class Transport(Protocol):
-    """How to reach a device. `where` is its name for people, `key` the one for files."""
+    """How to reach a device. `where` is its name for people, `key` the one for files. `model` is what this machine is, which
+    has no name of its own; empty for a host."""
 
     @property
     def where(self) -> str: ...
 
     @property
     def key(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
 
     def open(
         self, files: Mapping[str, Path], on_progress: OnProgress, clock_mhz: int = 0
@@ -69,6 +74,10 @@ class Local:
     sys_folder: Path = Path("/sys")
     where: str = LOCAL
     key: str = LOCAL
+
+    @cached_property
+    def model(self) -> str:
+        return self.described()[1].model
 
     @contextmanager
     def open(self, files: Mapping[str, Path], on_progress: OnProgress, clock_mhz: int = 0) -> Iterator[ReadyDevice]:
@@ -118,6 +127,10 @@ class Ssh:
     @property
     def key(self) -> str:
         return self.address.key
+
+    @property
+    def model(self) -> str:
+        return ""
 
     @contextmanager
     def open(self, files: Mapping[str, Path], on_progress: OnProgress, clock_mhz: int = 0) -> Iterator[ReadyDevice]:

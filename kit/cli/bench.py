@@ -80,6 +80,7 @@ def bench(
 def _measured(request: BenchRequest, transports: Sequence[Transport], quiet: bool) -> list[DeviceOutcome]:
     from kit import store
     from kit.bench import campaign
+    from kit.bench.request import replaced
     from kit.bench.view import BenchView
     from kit.workflow import progress
 
@@ -90,6 +91,8 @@ def _measured(request: BenchRequest, transports: Sequence[Transport], quiet: boo
         )  # of a killed run; `kit status` must not mistake it for this one
         if quiet:
             return campaign.bench(request, transports, lambda told: None)
+        for line in (line for transport in transports for line in replaced(request, transport)):
+            console.say(line)
         with BenchView([target.name for target in request.targets], columns, request.protocol.processes) as view:
             return campaign.bench(request, transports, view)
 

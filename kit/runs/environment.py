@@ -32,7 +32,7 @@ def environment(runs: Path) -> dict[str, object]:
     return {
         "kit": __version__,
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES if _version(name)},
+        "packages": packages(),
         "system": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
         "processor": processor(),
@@ -41,6 +41,11 @@ def environment(runs: Path) -> dict[str, object]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "image": image.identity(runs),
     }
+
+
+def packages() -> dict[str, str]:
+    """The versions of those that are installed."""
+    return {name: version for name in PACKAGES if (version := _version(name))}
 
 
 def _version(package: str) -> str:

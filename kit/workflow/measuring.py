@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kit import console
 from kit.bench import campaign
 from kit.bench.progress import Progress
-from kit.bench.request import BenchRequest, of_preset
+from kit.bench.request import BenchRequest, of_preset, replaced
 from kit.bench.transport import Local
 from kit.runs.run import Run
 from kit.workflow.graph import Graph, Task
@@ -23,6 +24,8 @@ def measure(run: Run, graph: Graph, tasks: Sequence[Task], outcome: TaskOutcomes
     ready = [task for task in tasks if task not in blocked]
     if ready:
         request = of_preset(run, [task.cell for task in ready])
+        for line in replaced(request, Local()):
+            console.say(line)
         (found,) = campaign.bench(request, [Local()], _TaskProgress(request, {task.cell.name: task for task in ready}, view))
         _settle(request, ready, found, outcome, view)
 

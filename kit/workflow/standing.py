@@ -37,7 +37,7 @@ def findings(run: Run, tasks: Iterable[Task]) -> dict[Task, Finding]:
 
 def _of_bench(run: Run, standing: Standing, task: Task) -> Finding:
     own = DECLARED[BENCH].state(run, task.cell)
-    why = ("what it measured is not what would be measured now",) if own is State.stale else ()
+    why = ("what it measured is not what would be measured here now",) if own is State.stale else ()
     return standing.made_from(Finding(own, why, not why), [(maker(MODEL, task.cell).name, task.cell)])
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from kit.bench.request import BenchRequest, Recorder
 from kit.bench.transport import WORKER, Local
-from kit.bench.values import Answer, Reading, Readings
+from kit.bench.values import Answer, Device, Reading, Readings
 from kit.study import protocols
 from tests.conftest import Kit
 
@@ -144,7 +144,7 @@ def test_a_bench_says_what_it_measured_and_what_not(foreign: Path, kit: Kit) -> 
 def test_what_was_measured_at_another_size_is_not_taken_up_again(tmp_path: Path) -> None:
     protocol = protocols.get("trial")
     asked = [BenchRequest([], protocol, tmp_path, shapes=shapes) for shapes in ((), ("1,16,16,3",), ("1,32,32,3",))]
-    found = [Recorder(request, Local()).journal_fingerprint(request.series()[0]) for request in asked]
+    found = [Recorder(request, Local()).journal_fingerprint(request.series()[0], Device("PC")) for request in asked]
     assert len(set(found)) == 3
 
 

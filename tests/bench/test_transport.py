@@ -14,18 +14,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from kit.bench import campaign, parity
 from kit.bench.measure import BenchSeries
 from kit.bench.progress import OnProgress, Progress
-from kit.bench.request import BenchRequest, Target, of_preset, state
+from kit.bench.request import BenchRequest, Recorder, Target, of_preset, replaced, state
 from kit.bench.transport import Local, ReadyDevice
+from kit.bench.values import Device
 from kit.errors import KitError
-from kit.runs import predictions
+from kit.runs import environment, predictions
 from kit.runs.artifacts import MODEL, PREDICTIONS
 from kit.runs.run import Run, create
+from kit.runs.stage import State
 from kit.study.grid import Cell
 from kit.study.preset import load
 from kit.study.protocols import PROTOCOLS
@@ -154,6 +157,48 @@ def test_times_outlive_predictions_that_cannot_be_compared(
     assert [(one.settings["parity_images"], bool(one.values["parity"])) for one in found] == [(2, True), (0, False)]
     (again,) = campaign.bench(replace(asked, parity_images=0), [Local()], lambda progress: None)
     assert [one.fresh for one in again.measured] == [True, True]
+
+
+class Moved(Local):
+    """The same folder on another machine."""
+
+    def described(self) -> tuple[str, Device]:
+        origin, device = super().described()
+        return origin, msgspec.structs.replace(device, model="Another PC")
+
+
+def test_what_another_machine_measured_is_measured_again(tiny: Path, tmp_path: Path) -> None:
+    run, cell = create(tmp_path / "run", load("smoke")), Cell("mobilenet", 1, 0, "float32")
+    (run.folder / cell.name).mkdir(parents=True)
+    shutil.copy(tiny, run.path(cell, MODEL))
+    asked = of_preset(run, [cell])
+    campaign.bench(asked, [Moved()], lambda progress: None)
+    assert state(run, cell, Moved()) is State.fresh and state(run, cell, Local()) is State.stale
+    assert replaced(asked, Local()) == ["1 record is of Another PC, not of this machine, and measured again"]
+    (outcome,) = campaign.bench(asked, [Local()], lambda progress: None)
+    assert [(one.fresh, one.values.device.model) for one in outcome.measured] == [(False, Local().model)]
+    assert state(run, cell, Local()) is State.fresh and not replaced(asked, Local())
+
+
+def test_what_another_machine_began_is_begun_anew(tiny: Path, tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            raise KitError("enough")
+
+    campaign.bench(request(tmp_path, tiny), [Moved()], stop)
+    shown: list[Progress] = []
+    campaign.bench(request(tmp_path, tiny), [Local()], shown.append)
+    assert (shown[0].state, shown[0].done) == ("running", 0)
+
+
+def test_a_journal_is_of_a_device_and_versions_whatever_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, device = request(tmp_path), Device("PC", "Linux 6.1")
+    recorder, series = Recorder(asked, Local()), asked.series()[0]
+    own = recorder.journal_fingerprint(series, device)
+    assert Recorder(replace(asked, parity_images=20), Local()).journal_fingerprint(series, device) == own
+    assert recorder.journal_fingerprint(series, Device("PC", "Linux 6.2")) != own
+    monkeypatch.setattr(environment, "packages", dict)
+    assert recorder.journal_fingerprint(series, device) != own
 
 
 LONG = """
