@@ -96,7 +96,7 @@ def test_a_run_like_the_study_reproduces_it(alike: dict[str, Verdict], key: str)
     assert verdict.origin == ("device" if key in TIMED else "")
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", [key for key in KEYS if key != "pruned_classes"])
 def test_a_run_of_the_opposite_does_not(opposite: dict[str, Verdict], key: str) -> None:
     assert seen(opposite[key]) is Outcome.not_reproduced, str(opposite[key].reason)
     assert any(row.holds is False for row in opposite[key].evidence)
@@ -237,17 +237,29 @@ def test_two_single_processes_of_one_network_are_no_spread_of_a_series(tmp_path:
     assert series and series.protocol == "rigorous"
 
 
-def test_an_interval_beyond_the_limit_refutes(tmp_path: Path) -> None:
-    """A gap of 3.8 points, 2.8 to 4.9, is shown to be below 5; one of 4.5, 3.4 to 5.5, is not."""
+def test_that_pruning_hits_the_classes_alike_takes_small_changes_to_show(
+    tmp_path: Path, opposite: dict[str, Verdict]
+) -> None:
+    """Of 1,000 images a class: changes of 10 points leave room for 2 between two classes, changes of 1 point don't."""
+
+    def alike(cell: Cell) -> Figures:
+        return replace(like_the_study(cell), top1=(0.7 - cell.sparsity / 9000,) * 10)
+
+    assert seen(opposite["pruned_classes"]) is Outcome.not_testable
+    assert seen(verdicts(tmp_path, alike)["pruned_classes"]) is Outcome.not_reproduced
+
+
+def test_only_an_adjusted_p_refutes(tmp_path: Path) -> None:
+    """A gap of 3 points is shown to be below 5. One of 3.9 isn't: 2.9 to 4.9, but this is one of five intervals."""
 
     def fitted(cell: Cell) -> Figures:
-        gap = {"mobilenet_v3_large": 0.038, "mobilenet_v3_small": 0.045}.get(cell.architecture, 0.1)
+        gap = {"mobilenet_v3_large": 0.03, "mobilenet_v3_small": 0.039}.get(cell.architecture, 0.1)
         return replace(like_the_study(cell), top1=(0.66,) * 10, train_top1=0.66 + gap)
 
     rows = {row.subject: row for row in verdicts(tmp_path, fitted)["overfitting"].evidence}
     large, small = (rows[f"mobilenet_v3_{size}/s00/float32"] for size in ("large", "small"))
     assert large.high is not None and large.high < 5 and large.holds is False
-    assert small.high is not None and small.high > 5 and small.holds is None
+    assert small.high is not None and small.high < 5 and small.holds is None
     assert large.within is small.within is False
 
 
