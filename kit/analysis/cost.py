@@ -20,7 +20,8 @@ def with_cost(verdict: Verdict, each: Sequence[RunEvidence]) -> Verdict:
     if not verdict.more or not one_s:
         return verdict
     took_s = verdict.more * one_s
-    said = Message("That takes about {hours:,.1f} hours of one core as here.", {"hours": took_s / 3600})
+    hours = float(f"{took_s / 3600:.2g}")  # a guess has no more digits
+    said = Message("That takes about {hours:,.6g} hours of one core as here.", {"hours": hours})
     return replace(verdict, more_s=round(took_s), reason=sentences((verdict.reason, said)))
 
 

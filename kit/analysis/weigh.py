@@ -59,7 +59,8 @@ def _on_one_training(verdict: Verdict) -> Verdict:
 
 def _over_trainings(verdict: Verdict, finding: Finding, tests: Sequence[Test], plan: Plan) -> Verdict:
     """The verdict over trainings; what the images of these trainings say stands beside it."""
-    found, n = spreads(tests), min(trainings_of(tests))
+    found, counts = spreads(tests), trainings_of(tests)
+    n = min(counts)
     level = plan.level(verdict.key, n)
     over = over_trainings(tests, found, level)
     judged = iter(_judged([test for test in over if test], level))
@@ -72,7 +73,7 @@ def _over_trainings(verdict: Verdict, finding: Finding, tests: Sequence[Test], p
         for row, test, one, spread in zip(verdict.evidence, over, each, found, strict=True)
     ]
     more = of_claim([row.across.more for row in rows if row.across and row.across.holds is None]) if None in states else None
-    said = [_few(n), *_look(plan.of(verdict.key, n), level), *_reasons(finding, states)]
+    said = [_few(n, max(counts)), *_look(plan.of(verdict.key, n), level), *_reasons(finding, states)]
     if outcome is not verdict.outcome:
         said.append(Message("On the images of these trainings alone: {outcome}.", {"outcome": WORDS[verdict.outcome]}))
     said += _more(more)
@@ -111,9 +112,14 @@ def _more(more: int | None) -> Iterable[Message]:
         yield Message("At this spread {n} further trainings of each network would decide it (power 0.8).", {"n": more})
 
 
-def _few(n: int) -> Message:
+def _few(n: int, most: int) -> Message:
     if n == 1:
         return Message("Some networks have several trainings, but not all: another one may change it.")
+    if n <= FEW and n < most:
+        return Message(
+            "Over {n} to {most} trainings of each network, which are few: another one may change it.",
+            {"n": n, "most": most},
+        )
     if n <= FEW:
         return Message("Over {n} trainings of each network, which are few: another one may change it.", {"n": n})
     return Message("Over {n} trainings of each network.", {"n": n})

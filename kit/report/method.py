@@ -122,7 +122,7 @@ def unlike(preset: Preset, language: Language) -> list[tuple[str, str]]:
         ),
         (
             tr("The processor used for training: sums are rounded in a different order."),
-            tr("The same seed can give different weights on another kind of processor, much as another seed does."),
+            tr("On another make of processor the same seed can give other last bits, in .tflite files above all."),
         ),
     ]
     return found if preset.quantization.calibration_order == "official" else [*found, _calibration(preset, language)]

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -20,7 +21,6 @@ from kit.analysis.summary import join
 from kit.errors import KitError
 from kit.report.export import exports
 from kit.runs import looks
-from kit.runs.run import Run
 from kit.study.grid import Cell, named
 from tests.conftest import Kit
 from tests.made_up import Figures, like_the_study, make, values
@@ -170,46 +170,44 @@ def test_a_run_and_its_copy_count_as_one_training(tmp_path: Path) -> None:
     assert "copy/mobilenet@1/s00" in study.trainings[0].left_out
 
 
+def only(*architectures: str) -> Callable[[Cell], Figures | None]:
+    return lambda cell: like_the_study(cell) if cell.architecture in architectures else None
+
+
 @pytest.mark.parametrize("first", ["part", "whole"])
 def test_of_two_runs_with_a_training_in_common_the_others_count_in_any_order(tmp_path: Path, first: str) -> None:
-    def some(cell: Cell) -> Figures | None:
-        return like_the_study(cell) if cell.architecture == "mobilenet" else None
-
-    runs = {"part": make(tmp_path / "part", some, seed=2), "whole": make(tmp_path / "whole", seed=2)}
-    order = [runs.pop(first), *runs.values(), make(tmp_path / "one", seed=1)]
-    (group,) = join(order).trainings
+    two = only("mobilenet", "mobilenet_v2")
+    runs = {"part": make(tmp_path / "part", only("mobilenet"), seed=2), "whole": make(tmp_path / "whole", two, seed=2)}
+    order = [runs.pop(first), *runs.values(), make(tmp_path / "one", two, seed=1)]
+    study = join(order)
+    (group,) = study.trainings
     assert group.left_out == (f"{order[1].name}/mobilenet@2/s00",)
-    counts = {one.cell: one.n for one in join(order).seeds if one.metric == "top1"}
-    assert set(counts.values()) == {2} and len(counts) == len(order[2].preset.cells())
+    counts = {one.cell: one.n for one in study.seeds if one.metric == "top1"}
+    assert set(counts.values()) == {2} and len(counts) == 2 * 8
     assert {one.n for one in group.forecasts} == {2}
 
 
 def test_two_runs_of_one_name_are_refused(tmp_path: Path) -> None:
-    runs = [make(tmp_path / folder / "run", seed=seed) for seed, folder in enumerate(("a", "b"), 1)]
+    runs = [make(tmp_path / folder / "run", only(), seed=seed) for seed, folder in enumerate(("a", "b"), 1)]
     with pytest.raises(KitError, match="two runs are called run"):
         join(runs)
 
 
 def test_a_run_of_several_seeds_shows_its_own_trainings_beside_others(tmp_path: Path) -> None:
-    """What all trainings say together stands above; its section is as it is alone."""
-    run, other = make(tmp_path / "run", seeds=(1, 2)), make(tmp_path / "other", seed=3)
-    alone, both = join(run.by_seed()), join([*run.by_seed(), other])
-    own = both.of(both.runs[:2])
-    assert own == alone.of(alone.runs) == alone.trainings[0]
-    assert (own.runs, both.trainings[0].runs) == (("run@1", "run@2"), ("run@1", "run@2", "other"))
-    assert {verdict.trainings for verdict in own.verdicts} == {None, 2}
-
-
-def test_a_plan_to_look_several_times_stays_where_runs_are_joined(tmp_path: Path) -> None:
-    run, other = make(tmp_path / "run", seeds=(1, 2, 3)), make(tmp_path / "other", seed=4)
+    """What all trainings say together stands above; its section is as it is alone. A plan for it holds for all."""
+    figures = only("mobilenet", "mobilenet_v2")
+    run, other = make(tmp_path / "run", figures, seeds=(1, 2, 3)), make(tmp_path / "other", figures, seed=4)
     looks.keep(run.folder, looks.planned(("overfitting",), 10))
-
-    def level(*runs: Run) -> float:
-        (group,) = join(runs).trainings
-        return next(verdict.level_spent for verdict in group.verdicts if verdict.key == "overfitting")
-
-    assert level(*run.by_seed()) == pytest.approx(nominal(tuple(range(3, 11)))[0])
-    assert level(*run.by_seed(), other) == pytest.approx(nominal(tuple(range(3, 11)))[1])
+    alone, both = join(run.by_seed()), join([*run.by_seed(), other])
+    own = both.of(both.runs[:3])
+    assert own == alone.of(alone.runs) == alone.trainings[0]
+    assert (own.runs, both.trainings[0].runs) == (("run@1", "run@2", "run@3"), ("run@1", "run@2", "run@3", "other"))
+    assert {verdict.trainings for verdict in own.verdicts} == {None, 3}
+    levels = [
+        next(verdict.level_spent for verdict in study.trainings[0].verdicts if verdict.key == "overfitting")
+        for study in (alone, both)
+    ]
+    assert levels == pytest.approx(nominal(tuple(range(3, 11)))[:2])
 
 
 def test_times_of_two_devices_are_not_averaged(tmp_path: Path) -> None:

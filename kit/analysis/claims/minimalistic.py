@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kit.analysis import replicates
 from kit.analysis.claims import kinds
 from kit.analysis.claims.combined import about
@@ -12,6 +14,7 @@ from kit.analysis.finding import Finding, Part, Test
 from kit.analysis.naming import at, name, names, pair, quantized, trained, versus
 from kit.analysis.verdicts import Message
 from kit.study.claims import limits
+from kit.study.grid import Point
 from kit.study.published import published
 
 VARIANTS = {
@@ -23,33 +26,34 @@ VARIANTS = {
 def minimalistic_faster(evidence: RunEvidence) -> Finding:
     """The latency of the minimalistic network's trained float32 file over the other variant's."""
     below = limits().faster_percent / 100
-    there = {own: other for own, other in VARIANTS.items() if evidence.benched([trained(own), trained(other)])}
+    there, gone = _benched(evidence, trained)
     parts = [
         Part(name(own), (kinds.latency(evidence, trained(own), trained(other), below=below),))
         for own, other in there.items()
     ]
     test = Message("hierarchical bootstrap of the latency ratio against {ratio}, Holm", {"ratio": below})
-    return _measured(evidence, parts, test, there)
+    return _measured(evidence, parts, test, gone)
 
 
 def minimalistic_int8(evidence: RunEvidence) -> Finding:
     """What int8 leaves of float32's latency and memory, of the minimalistic network over the other variant."""
-    there = {
-        own: other
-        for own, other in VARIANTS.items()
-        if evidence.benched([of(a) for a in (own, other) for of in (trained, quantized)])
-    }
+    there, gone = _benched(evidence, trained, quantized)
     parts = []
     for own, other in there.items():
         pairs = (quantized(own), trained(own)), (quantized(other), trained(other))
         latency = kinds.gain(evidence, "latency", *pairs, below=1.0)
         parts.append(Part(name(own), (latency, kinds.gain(evidence, "memory", *pairs, above=1.0))))
-    return _measured(evidence, parts, Message("hierarchical bootstrap of ratios against 1, Holm"), there)
+    return _measured(evidence, parts, Message("hierarchical bootstrap of ratios against 1, Holm"), gone)
 
 
-def _measured(evidence: RunEvidence, parts: list[Part], test: Message, there: dict[str, str]) -> Finding:
+def _benched(evidence: RunEvidence, *cells: Callable[[str], Point]) -> tuple[dict[str, str], list[str]]:
+    """The pairs of networks of which each of the `cells` was measured, and the names of the networks that lack one."""
+    lacking = [a for pair in VARIANTS.items() for a in pair if not evidence.benched([of(a) for of in cells])]
+    return {own: other for own, other in VARIANTS.items() if not {own, other} & {*lacking}}, names(lacking)
+
+
+def _measured(evidence: RunEvidence, parts: list[Part], test: Message, gone: list[str]) -> Finding:
     place = measured(evidence)
-    gone = names(a for pairs in VARIANTS.items() for a in pairs if a not in there and a not in there.values())
     return Finding(tuple(parts), test, limits=place.limits, missing=tuple(gone), origin=place.origin)
 
 
