@@ -7,13 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from kit import store
+from kit.bench import legacy, request
 from kit.errors import KitError
 from kit.runs import bundle
-from kit.runs.record import Record, is_whole, read_record
+from kit.runs.record import Record, is_whole, read_as, read_record
 from kit.runs.run import Run
 from kit.runs.stage import State
 from kit.stages.registry import STAGES
 from kit.stages.standing import Standing
+from kit.stages.values import FitValues
 from kit.study.grid import named
 from kit.workflow.graph import Graph
 
@@ -72,10 +74,24 @@ def _wrong(run: Run, record: Record) -> Iterator[str]:
             yield f"{name} does not match its SHA-256 in {listed}"
         else:
             contents[name] = content
+    yield from (unfit := list(_unfit(record)))
     output = next(iter(record.outputs), "")
     content = contents.get(output, contents.get(bundle.part_of(output)))
-    if content is not None and record.stage in STAGES:
+    if content is not None and record.stage in STAGES and not unfit:
         yield from _otherwise(record.values, STAGES[record.stage].recomputed(content))
+
+
+def _unfit(record: Record) -> Iterator[str]:
+    """What keeps the record's values from being those of its stage."""
+    try:
+        if record.stage == request.STAGE:
+            legacy.values(record)
+        elif record.stage in STAGES:
+            values = read_as(STAGES[record.stage].values, record.values, record)
+            if isinstance(values, FitValues) and getattr(values, "best_epoch", 0) not in range(len(values.history)):
+                yield "its history is too short"
+    except KitError as error:
+        yield f"its values do not fit its stage ({error.__cause__})"
 
 
 def _files(run: Run, record: Record) -> Iterator[tuple[str, str, str]]:

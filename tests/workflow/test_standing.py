@@ -43,6 +43,25 @@ def test_records_of_an_earlier_version_count_and_are_named() -> None:
     assert next((one.stage, one.version, one.count) for one in older(run)) == ("evaluate", 1, 4)
 
 
+@pytest.mark.parametrize(
+    ("file", "values", "said"),
+    [
+        ("s00/train.json", {}, "its values do not fit its stage (Object missing required field `weights`)"),
+        ("s00/train.json", {"history": []}, "its history is too short"),
+        ("s00/int8/evaluate.json", {}, "its values do not fit its stage (Object missing required field `test`)"),
+    ],
+)
+def test_values_that_do_not_fit_their_stage_do_not_verify(
+    tmp_path: Path, file: str, values: dict[str, object], said: str
+) -> None:
+    shutil.copytree(BEFORE_SEEDS, tmp_path / "old")
+    path = tmp_path / "old" / "mobilenet_v3_small" / file
+    record = json.loads(path.read_bytes())
+    path.write_text(json.dumps(record | {"values": values and record["values"] | values}))
+    run = open_run(tmp_path / "old")
+    assert f"{record['stage']} {record['cell']}: {said}" in list(problems(run))
+
+
 def test_what_another_preset_made_and_what_came_from_it_is_stale_and_does_not_verify(changed: Run) -> None:
     said = list(problems(changed))
     assert said[0] == "train mobilenet_v3_small@3/s00 is stale: epochs 2, now 30"
