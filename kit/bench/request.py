@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -69,6 +69,11 @@ class BenchRequest:
         """Every way in which each target is measured; without delegates named, those of the protocol."""
         each = itertools.product(self.interpreters, self.delegates or self.protocol.delegates, self.threads)
         return [BenchSeries(self.protocol, *one, self.clock_mhz, self.shapes) for one in dict.fromkeys(each)]
+
+    def comparable(self) -> BenchRequest:
+        """The request, without predictions to compare if the images for it are missing."""
+        has_images = self.run is not None and prepare.is_prepared(self.data, self.run.preset.dataset)
+        return self if has_images else replace(self, parity_images=0)
 
 
 def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:

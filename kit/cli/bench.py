@@ -74,7 +74,7 @@ def bench(
     how = How(protocol, interpreter or [], delegate or [], threads or [1], parity, cooling, clock, tuple(shape or []))
     transports = where.transports(image)
     request = how.of(What(run, patterns, runs, data), is_local=not host)
-    _show(request, _measured(request, transports, as_json), as_json)
+    _show(request, _measured(request.comparable(), transports, as_json), as_json)
 
 
 def _measured(request: BenchRequest, transports: Sequence[Transport], quiet: bool) -> list[DeviceOutcome]:
@@ -110,10 +110,9 @@ def _show(request: BenchRequest, outcomes: Sequence[DeviceOutcome], as_json: boo
         if any(outcome.measured or outcome.failed or outcome.shipped for outcome in outcomes):
             _tables(measured, outcomes)
         run = request.run
-        if run and request.parity_images and measured and not prepare.location(request.data, run.preset.dataset).is_file():
-            console.say(
-                f"predictions were not compared, the images are missing: get them with `kit data {run.preset.dataset}`"
-            )
+        if run and measured and request.parity_images > request.comparable().parity_images:
+            getting = prepare.command(run.preset.dataset)
+            console.say(f"predictions were not compared, the images are missing: get them with `{getting}`")
     _end(outcomes)
 
 

@@ -110,12 +110,12 @@ class What:
     def _unpacked(self, folder: Path) -> Path:
         """A run with a bundle's models as they are measured; with its predictions too, if there are images to compare them
         on."""
-        from kit.datasets.prepare import location
+        from kit.datasets.prepare import is_prepared
         from kit.runs import bundle
         from kit.runs.run import open_run
 
         packed = open_run(folder)
-        with_images = location(self.data, packed.preset.dataset).is_file()
+        with_images = is_prepared(self.data, packed.preset.dataset)
         target = bundle.unpacked_place(packed, self.runs / f"{packed.name}-models")
         return bundle.unpack(packed, target, lambda name: with_images or name.endswith(".tflite")).folder
 
@@ -154,6 +154,7 @@ class How:
         """The request; an unknown name raises KitError before anything is unpacked."""
         from kit.bench.protocol import DELEGATES, INTERPRETERS
         from kit.bench.request import BenchRequest
+        from kit.datasets import prepare
         from kit.study import protocols
 
         chosen = protocols.get(self.protocol) if self.protocol else None
@@ -162,7 +163,7 @@ class How:
         targets, run = what.found()
         if run and self.shapes:
             raise KitError("a run's models have one size each", "leave --shape out: it is for other .tflite files")
-        return BenchRequest(
+        request = BenchRequest(
             targets,
             chosen or protocols.get(run.preset.bench.protocol if run else "rigorous"),
             run.folder if run else what.runs,
@@ -176,6 +177,10 @@ class How:
             self.clock_mhz,
             self.shapes,
         )
+        if run and self.parity and request.comparable() is not request:
+            getting = prepare.command(run.preset.dataset)
+            raise KitError(f"predictions can't be compared, the images are not in {what.data}", f"get them with `{getting}`")
+        return request
 
 
 def _known(kind: str, names: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def looked(folder: Path, source: OwnDataset) -> Looked:
 
     there = own.looked(folder, source)
     if there is None:
-        raise KitError(f"the images of {source.source} are not in {folder}", f"read them with `kit data {source.source}`")
+        raise KitError(f"the images of {source.source} are not in {folder}", f"read them with `{command(source)}`")
     return there
 
 
@@ -95,6 +95,11 @@ def counted(source: OwnDataset) -> OwnDataset:
 
 def is_prepared(folder: Path, source: str | OwnDataset) -> bool:
     return location(folder, source).exists()
+
+
+def command(source: str | OwnDataset) -> str:
+    """What gets the images."""
+    return f"kit data {source.source if isinstance(source, OwnDataset) else source}"
 
 
 def knows_official_order(folder: Path, name: str | OwnDataset) -> bool:
@@ -145,7 +150,7 @@ def load(folder: Path, source: str | OwnDataset) -> Data:
     name = source
     path = location(folder, name)
     if not path.is_file():
-        raise KitError(f"no {name} in {folder}", f"get it with `kit data {name}`")
+        raise KitError(f"no {name} in {folder}", f"get it with `{command(name)}`")
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

@@ -18,12 +18,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from kit import store
 from kit.bench import campaign, parity
 from kit.bench.measure import BenchSeries
 from kit.bench.progress import OnProgress, Progress
 from kit.bench.request import BenchRequest, Recorder, Target, of_preset, replaced, state
 from kit.bench.transport import Local, ReadyDevice
 from kit.bench.values import Device
+from kit.cli.targets import How, What
 from kit.errors import KitError
 from kit.runs import environment, predictions
 from kit.runs.artifacts import MODEL, PREDICTIONS
@@ -157,6 +159,16 @@ def test_times_outlive_predictions_that_cannot_be_compared(
     assert [(one.settings["parity_images"], bool(one.values["parity"])) for one in found] == [(2, True), (0, False)]
     (again,) = campaign.bench(replace(asked, parity_images=0), [Local()], lambda progress: None)
     assert [one.fresh for one in again.measured] == [True, True]
+
+
+def test_without_images_only_predictions_that_were_asked_for_are_an_error(tmp_path: Path) -> None:
+    run, cell = create(tmp_path / "run", load("smoke")), Cell("mobilenet", 1, 0, "float32")
+    store.write(run.path(cell, MODEL), b"model")
+    what, asked = What(run.folder, None, tmp_path, tmp_path / "data"), How("", [], [], [1], None, 0.0)
+    request = asked.of(what, is_local=False)
+    assert (request.parity_images, request.comparable().parity_images) == (200, 0)
+    with pytest.raises(KitError, match="the images are not in"):
+        replace(asked, parity=20).of(what, is_local=True)
 
 
 class Moved(Local):
