@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import kit.cli
-import kit.cli.app
+import kit.cli.commands
 from kit import __version__
 from tests.conftest import CELLS, PATIENCE_S, Kit, interrupt, wait_for
 
 BENCH = "bench.local-litert-xnnpack-t1-trial.json"
 README = Path(__file__).parents[1] / "README.md"
-COMMANDS = sorted(command.name or command.callback.__name__ for command in kit.cli.app.app.registered_commands)
+COMMANDS = sorted(command.name or command.callback.__name__ for command in kit.cli.commands.app.registered_commands)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

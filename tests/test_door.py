@@ -219,6 +219,26 @@ def test_ctrl_c_while_the_process_server_starts_is_one_line(kit: Kit) -> None:
     assert process.returncode == 130 and err == "error: stopped: nothing finished is lost; the same command resumes\n"
 
 
+HIT_WHILE_LOADING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from kit.cli.app import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_kit_is_loaded_leaves_no_trace() -> None:
+    argv = [sys.executable, "-c", HIT_WHILE_LOADING]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, preexec_fn=take_ctrl_c)
+    assert (done.returncode, done.stdout + done.stderr) == (130, "")
+
+
 HIT_AT_START = """
 import os, signal
 from kit.workflow import local

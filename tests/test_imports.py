@@ -92,7 +92,7 @@ def test_what_runs_on_the_device_sees_nothing_of_the_kit() -> None:
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:
-    program = "import sys, kit.cli.app; print(*sys.modules)"
+    program = "import sys, kit.cli.commands; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert not loaded & {
