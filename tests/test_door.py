@@ -219,6 +219,13 @@ def test_ctrl_c_while_the_process_server_starts_is_one_line(kit: Kit) -> None:
     assert process.returncode == 130 and err == "error: stopped: nothing finished is lost; the same command resumes\n"
 
 
+@pytest.mark.parametrize(("words", "code"), [(("--version",), 0), (("status", "old", "--json"), 0), (("status", "nope"), 1)])
+def test_a_closed_stream_is_no_error(old: Path, words: tuple[str, ...], code: int) -> None:
+    for closed in (">&-", "2>&-"):
+        ended, _, err = said(old, *words, before=("sh", "-c", f'"$0" "$@" {closed}'))
+        assert ended == code and "Traceback" not in err
+
+
 HIT_WHILE_LOADING = """
 import os, signal, sys
 

@@ -37,6 +37,7 @@ _REMEDIES = {
 
 def leave(run: Callable[..., object]) -> None:
     """Run a command, and leave: 0 if all is well, 1 after an error, 130 if the user stopped it, 2 for the help alone."""
+    _have_streams()
     _tolerate_any_locale()
     _have_a_home()
     try:
@@ -49,6 +50,11 @@ def leave(run: Callable[..., object]) -> None:
             raise
         code = _said(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _have_streams() -> None:
+    """What is written to a stream that the shell closed (`>&-`) is lost, as in /dev/null."""
+    sys.stdout, sys.stderr = (s or Path(os.devnull).open("w") for s in (sys.stdout, sys.stderr))  # noqa: SIM115
 
 
 def _tolerate_any_locale() -> None:
