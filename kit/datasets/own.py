@@ -61,14 +61,17 @@ def prepare(folder: Path, source: OwnDataset) -> Looked:
         return there
     read = _Read(Path(source.source), source)
     target = location(folder, source)
-    with store.exclusive(target.with_name(f".{target.name}.work")):
-        work = target.with_name(f".{target.name}.work") / "new"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        found = read.into(work)
-        shutil.rmtree(target, ignore_errors=True)
-        work.rename(target)
-    shutil.rmtree(work.parent, ignore_errors=True)
+    held = target.with_name(f".{target.name}.work")
+    with store.exclusive(held):
+        try:
+            work = held / "new"
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(parents=True)
+            found = read.into(work)
+            shutil.rmtree(target, ignore_errors=True)
+            work.rename(target)
+        finally:
+            shutil.rmtree(held, ignore_errors=True)
     return found
 
 

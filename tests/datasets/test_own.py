@@ -111,6 +111,7 @@ def test_more_than_one_in_a_hundred_is_fatal(tmp_path: Path) -> None:
     (root / "b" / "odd.jpg").write_bytes(truncated())
     with pytest.raises(KitError, match=r"1 of 21 pictures of .*b/odd.jpg"):
         read(tmp_path, root)
+    assert not any((tmp_path / "data").iterdir())
 
 
 def test_neither_links_nor_pipes_are_followed(tmp_path: Path) -> None:
