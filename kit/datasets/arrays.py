@@ -46,7 +46,7 @@ def read(path: Path) -> tuple[tuple[str, ...], list[Part]]:
             if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
                 raise KitError(f"{path} is refused", f"it unpacks to more than {_MOST_BYTES >> 30} GiB")
         with np.load(path, allow_pickle=False) as arrays:
-            parts = [_part(arrays, *names) for names in _layout(path, set(arrays.files))]
+            parts = [_part(path, arrays, *names) for names in _layout(path, set(arrays.files))]
             names = [str(name) for name in arrays["classes"].tolist()] if "classes" in arrays.files else None
     except KitError:
         raise
@@ -62,13 +62,16 @@ def _layout(path: Path, names: set[str]) -> tuple[tuple[str, str, bool | None], 
     raise KitError(f"{path} has no x_train, y_train, x_test and y_test, nor x and y", f"it has {', '.join(sorted(names))}")
 
 
-def _part(arrays: np.lib.npyio.NpzFile, name: str, labels_name: str, is_test: bool | None) -> Part:
+def _part(path: Path, arrays: np.lib.npyio.NpzFile, name: str, labels_name: str, is_test: bool | None) -> Part:
     images, labels = arrays[name], arrays[labels_name]
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
-        raise ValueError(f"{name} is {images.dtype} {images.shape}, not uint8 n x height x width (x 1 or 3)")
+    if images.dtype != np.uint8:
+        wrong = f"{name} of {path} is {images.dtype}, not uint8"
+        raise KitError(wrong, "scale it to 0 to 255, and convert it with .astype(numpy.uint8)")
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
+        raise KitError(f"{name} of {path} is {images.shape}", "make it n x height x width, or x 1 or 3 channels more")
     if labels.dtype.kind not in "iu" or labels.shape != (len(images),) or not len(images):
-        raise ValueError(f"{labels_name} has no whole number for each image of {name}")
+        raise KitError(f"{labels_name} of {path} has no whole number for each image of {name}", "number the classes from 0")
     return Part(name, images, labels, is_test)
 
 

@@ -270,7 +270,8 @@ def test_pictures_that_were_not_read_are_an_error_and_not_a_crash() -> None:
     ("content", "said"),
     [
         ({"x_train": np.zeros((4, 8, 8), np.float32), "y_train": [0, 1, 0, 1]}, "has no x_train, y_train"),
-        ({"x": np.zeros((4, 8, 8), np.float32), "y": [0, 1, 0, 1]}, "not uint8"),
+        ({"x": np.zeros((4, 8, 8), np.float32), "y": [0, 1, 0, 1]}, "is float32, not uint8: scale it"),
+        ({"x": np.zeros((4, 8, 8, 2), np.uint8), "y": [0, 1, 0, 1]}, "make it n x height x width"),
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": [0, 1, 0]}, "no whole number for each image"),
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": [0, 1, 0, -1]}, "labels from -1"),
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": [0, 1, 0, 1], "classes": ["one"]}, "and 1 classes"),
