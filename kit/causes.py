@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Sequence
 
@@ -120,6 +122,29 @@ FIGURES = (
           "close other programs or raise `ulimit -v`, then run the same command"),
     Cause(r"No module named '(?P<name>[^']+)'", "is not installed ({name})", "install the extra `report`"),
 )  # fmt: skip
+
+_SYSTEM = {
+    errno.EACCES: "give user {user} access to it, or run as the user that it belongs to",
+    errno.EPERM: "give user {user} access to it, or run as the user that it belongs to",
+    errno.EROFS: "choose a folder that can be written",
+    errno.ENOSPC: "free up space, then run the same command",
+    errno.EFBIG: "raise `ulimit -f`, or choose another disk",
+    errno.EDQUOT: "free up space, then run the same command",
+    errno.ENOTDIR: "a file is where a folder should be: move it away",
+    errno.EISDIR: "a folder is where a file should be: move it away",
+    errno.EEXIST: "a file is where a folder should be: move it away",
+    errno.ENOENT: "it went away meanwhile: run the same command",
+    errno.ENOMEM: "the system has no memory left: close other programs, or use --workers 1",
+    errno.EAGAIN: "the system allows no more processes or threads: use --workers 1, or raise `ulimit -u`",
+    errno.EMFILE: "too many files are open: raise `ulimit -n`",
+    errno.EIO: "the disk has a fault: copy what you can and replace it",
+}
+
+
+def system(error: OSError) -> str:
+    """What to do about what the system refused."""
+    remedy = _SYSTEM.get(error.errno or 0, "fix this, then run the same command: nothing finished is lost")
+    return remedy.format(user=os.getuid())
 
 
 def engine(said: str, here: bool = False) -> tuple[str, str] | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kit.causes import system
 from kit.errors import KitError
 
 PACKED = ".gz"
@@ -63,10 +64,7 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        reason = error.strerror or str(error)
-        raise KitError(
-            f"cannot write {path} ({reason})", "free up space or choose another folder; nothing is lost"
-        ) from error
+        raise KitError(f"cannot write {path} ({error.strerror or error})", system(error)) from error
 
 
 def remove_partial(folder: Path) -> None:
@@ -86,7 +84,7 @@ def exclusive(folder: Path, patience_s: float = 5.0) -> Iterator[int]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise KitError(f"cannot write to {folder} ({error.strerror})", _way_out(folder)) from error
+        raise KitError(f"cannot write to {folder} ({error.strerror})", _way_out(folder, error)) from error
     try:
         _acquire(descriptor, folder, patience_s)
         yield descriptor
@@ -94,12 +92,12 @@ def exclusive(folder: Path, patience_s: float = 5.0) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _way_out(folder: Path) -> str:
+def _way_out(folder: Path, error: OSError) -> str:
     """A remedy: a container that runs as the wrong user finds folders owned by somebody else."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     owner, own = there.stat().st_uid, os.getuid()
-    if owner == own:
-        return "choose another folder with --run"
+    if owner == own or error.errno not in (errno.EACCES, errno.EPERM):
+        return system(error)
     if own and _is_mapped():
         return (
             f"{there} belongs to user {owner}, this is user {own} of a rootless engine: set KIT_UID=0 and KIT_GID=0 in .env"
@@ -125,7 +123,7 @@ def _acquire(descriptor: int, folder: Path, patience_s: float) -> None:
         except OSError as error:
             if error.errno not in _HELD:
                 raise KitError(
-                    f"files in {folder} cannot be locked ({error.strerror})", "choose a folder on a local disk with --run"
+                    f"files in {folder} cannot be locked ({error.strerror})", "choose a folder on a local disk"
                 ) from error
             if time.monotonic() > end:
                 raise KitError(

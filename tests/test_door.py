@@ -115,6 +115,12 @@ def test_a_user_without_a_name_and_a_home_gets_the_report(old: Path) -> None:
     assert (code, err) == (0, "") and "written: reports/old/report.md" in out
 
 
+def test_a_run_that_may_not_be_written_is_reported(old: Path) -> None:
+    (old / "old").chmod(0o555)
+    code, out, err = said(old, "report", "old", before=held())
+    assert (code, err) == (0, "") and "not written, its folder is read-only: old/ro-crate-metadata.json" in out
+
+
 @pytest.mark.parametrize(
     ("limit", "why"),
     [

@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         "store.write(Path('kept'), bytes(5000))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "cannot write kept (File too large): free up space" in done.stderr
+    assert "cannot write kept (File too large): raise `ulimit -f`" in done.stderr
     assert (tmp_path / "kept").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
@@ -24,6 +26,30 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 def test_a_folder_that_cannot_be_written_is_one_line() -> None:
     with pytest.raises(KitError, match="cannot write /proc/nowhere/file"):
         store.write(Path("/proc/nowhere/file"), b"")
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.EROFS, "choose a folder that can be written"), (errno.ENOSPC, "free up space"), (errno.EACCES, "give user")],
+)
+def test_the_remedy_is_for_what_the_system_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
+) -> None:
+    def refuse(path: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(KitError, match=remedy):
+        store.write(tmp_path / "file", b"")
+
+
+def test_what_is_in_the_way_is_said(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(KitError, match="a folder is where a file should be"):
+        store.write(tmp_path / "folder", b"")
+    (tmp_path / "file").touch()
+    with pytest.raises(KitError, match="a file is where a folder should be"), store.exclusive(tmp_path / "file"):
+        pass
 
 
 def test_a_folder_has_one_holder(tmp_path: Path) -> None:

@@ -14,25 +14,11 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption, UsageError
 
 from kit import console
+from kit.causes import system
 from kit.cli import live
 from kit.errors import KitError, nearest
 
 _INSTALL = "pip install 'mobile-cnn-kit[train,bench,report,docker,cluster]'"
-_REMEDIES = {
-    errno.EACCES: "give user {user} access to it, or run as the user that it belongs to",
-    errno.EPERM: "give user {user} access to it, or run as the user that it belongs to",
-    errno.EROFS: "choose a folder that can be written",
-    errno.ENOSPC: "free up space, then run the same command",
-    errno.EDQUOT: "free up space, then run the same command",
-    errno.ENOTDIR: "a file is where a folder should be: move it away",
-    errno.EISDIR: "a folder is where a file should be: move it away",
-    errno.EEXIST: "a file is where a folder should be: move it away",
-    errno.ENOENT: "it went away meanwhile: run the same command",
-    errno.ENOMEM: "the system has no memory left: close other programs, or use --workers 1",
-    errno.EAGAIN: "the system allows no more processes or threads: use --workers 1, or raise `ulimit -u`",
-    errno.EMFILE: "too many files are open: raise `ulimit -n`",
-    errno.EIO: "the disk has a fault: copy what you can and replace it",
-}
 
 
 def leave(run: Callable[..., object]) -> None:
@@ -120,8 +106,7 @@ def _of_system(error: OSError) -> str:
     where = f"{os.fsdecode(error.filename)}: {reason}" if error.filename is not None else reason
     if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO):
         where = f"standard output cannot be written ({reason})"
-    remedy = _REMEDIES.get(error.errno or 0, "fix this, then run the same command: nothing finished is lost")
-    return str(KitError(where, remedy.format(user=os.getuid())))
+    return str(KitError(where, system(error)))
 
 
 def _of_usage(error: UsageError) -> str:

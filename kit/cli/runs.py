@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +51,7 @@ def write_report(folders: list[Path], target: Path, language: str, data: Path | 
     from kit.datasets.prepare import load
     from kit.report import render
     from kit.report.export import exports
+    from kit.report.export.crate import METADATA
     from kit.report.language import language as language_of
     from kit.runs.run import open_run
 
@@ -60,8 +62,10 @@ def write_report(folders: list[Path], target: Path, language: str, data: Path | 
     render.check(whole, study)
     images = {name: load(data, name).test.images for name in {run.preset.dataset for run in whole}} if data else None
     files = render.pages(whole, study, target, spoken, images) | exports.files(whole, study, target)
+    readonly = [run.folder / METADATA for run in whole if not os.access(run.folder, os.W_OK)]
     for path, content in files.items():
-        store.write(path, content)
+        if path not in readonly:
+            store.write(path, content)
     for path in render.stale(target, files):
         path.unlink()
     for found, concluded in zip(study.results, study.runs, strict=True):
@@ -71,7 +75,7 @@ def write_report(folders: list[Path], target: Path, language: str, data: Path | 
         if len(group.runs) > 1 and studied.issuperset(group.runs):
             _show_verdicts(group.verdicts, spoken)
     for path in files:
-        console.say(f"written: {path}")
+        console.say(f"not written, its folder is read-only: {path}" if path in readonly else f"written: {path}")
     if not any(path.suffix == ".svg" for path in files):
         raise KitError(f"{target} has no figures", "report.md says why, and what to do")
 

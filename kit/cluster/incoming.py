@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kit.causes import system
 from kit.errors import KitError
 
 _NUMBERS = itertools.count()
@@ -62,7 +63,7 @@ class Incoming:
         except OSError as error:
             self.drop()
             wrong = f"cannot write {self.target} ({error.strerror or error})"
-            raise KitError(wrong, "free up space or choose another folder; nothing is lost") from error
+            raise KitError(wrong, system(error)) from error
 
     def drop(self) -> None:
         self._is_dropped = True

@@ -177,5 +177,5 @@ def test_a_full_disk_fails_the_task_and_loses_nothing(kit: Kit) -> None:
 
     kit("data", "digits")
     said = kit("train", "mobilenet_v3_small", "--preset", "smoke", code=1, preexec_fn=small_files_only)
-    assert "checkpoint.safetensors (File too large): free up space or choose another folder; nothing is lost" in said
+    assert "checkpoint.safetensors (File too large): raise `ulimit -f`" in said
     assert not list(kit.folder.rglob("*.partial"))
