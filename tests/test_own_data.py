@@ -118,6 +118,7 @@ def test_a_strangers_run_is_looked_at_without_running_what_it_names(own: Kit) ->
         ("my-net:build", "write it as my_net:build, a module and a function of letters, digits and _"),
         ("mobilnet_v2", "unknown network 'mobilnet_v2': did you mean mobilenet_v2? Else give module:function"),
         ("my_net.py", "unknown network 'my_net.py': give module:function of a file here"),
+        ("ResNet51", "unknown network of keras.applications 'ResNet51': did you mean ResNet50? Known: ConvNeXtBase, "),
     ],
 )
 def test_a_network_that_is_not_there_is_said_before_any_picture_is_read(kit: Kit, network: str, said: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
 
 from kit import store
-from kit.errors import KitError
+from kit.errors import KitError, unknown
 from kit.study import code
 from kit.study.settings import Network
 
@@ -29,12 +31,24 @@ def files(network: Network) -> dict[str, Path]:
     return found | {Path(name).name: Path(name) for name in (network.model, network.weights) if name}
 
 
+def applications() -> list[str]:
+    """The networks of `keras.applications`, without the seconds that loading it takes; empty if it isn't installed."""
+    found = find_spec("tf_keras")
+    folders = found.submodule_search_locations if found else None
+    if not folders:
+        return []
+    text = (Path(folders[0]) / "applications" / "__init__.py").read_text()
+    return sorted(re.findall(r"^from \S+ import ([A-Z]\w*)$", text, re.MULTILINE))
+
+
 def settled(name: str, network: Network, run: Path | None) -> Network:
     """The network with the SHA-256 of its files. Those that are gone leave it as it was.
 
-    Raises KitError if one is missing that was never read, if the code doesn't have the function, or if it is in the folder
-    of a `run`: code comes from the user.
+    Raises KitError if one is missing that was never read, if the code doesn't have the function or Keras the application, or
+    if it is in the folder of a `run`: code comes from the user.
     """
+    if network.application and (known := applications()) and network.application not in known:
+        raise unknown("network of keras.applications", network.application, known)
     found = list(files(network).values())
     for path in found:
         if run is not None and path.resolve().is_relative_to(run.resolve()):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tf_keras.src.engine.functional import Functional
 
-from kit.errors import KitError, unknown
+from kit.errors import KitError
 from kit.stages.tensorflow import saved
 from kit.stages.tensorflow.backend import keras
 from kit.study import networks
@@ -108,10 +108,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _application(name: str, network: Network, shape: tuple[int, int, int], classes: int) -> Any:
-    constructor = getattr(keras.applications, network.application, None)
-    if not inspect.isfunction(constructor):
-        known = [key for key, value in vars(keras.applications).items() if inspect.isfunction(value)]
-        raise unknown("network of keras.applications", network.application, sorted(known))
+    constructor = getattr(keras.applications, network.application)
     options = {} if network.width == 1 else {"alpha": network.width}
     if options and "alpha" not in inspect.signature(constructor).parameters:
         raise KitError(f"{network.application} can't be made wider or narrower", f"leave out width of architecture {name}")
