@@ -63,6 +63,10 @@ def resize(interpreter: Interpreter, model: Path, shapes: Sequence[str]) -> None
             size = (1, *declared[1:]) if declared and declared[0] < 0 else tuple(declared)
         elif len(size) != len(declared):
             raise Unusable(f"{model} takes {shown_shape(declared)}: --shape needs {len(declared)} numbers")
+        elif not _is_open(declared, size):
+            raise Unusable(
+                f"{model} takes {shown_shape(declared)}, not {shown_shape(size)}: --shape is for sizes that are open"
+            )
         if list(size) != [int(one) for one in source["shape"]]:
             interpreter.resize_tensor_input(source["index"], list(size))
 
@@ -77,15 +81,24 @@ def _assigned(inputs: Sequence[Tensor], model: Path, shapes: Sequence[Wanted]) -
     return {inputs[names.index(one.name) if one.name else 0]["index"]: one.shape for one in shapes}
 
 
+def _is_open(declared: Sequence[int], size: Sequence[int]) -> bool:
+    """Whether the file leaves it to the user to choose `size`; a batch of several images may always be another one."""
+    first = 1 if _is_batch(declared) else 0
+    return all(own in (-1, one) for own, one in zip(declared[first:], size[first:], strict=True))
+
+
+def _is_batch(declared: Sequence[int]) -> bool:
+    return len(declared) == _BATCHED and declared[0] > 1
+
+
 def _decided(declared: Sequence[int], model: Path, name: str) -> None:
     """Raises Unusable if the size of an input is a choice."""
-    batch = len(declared) == _BATCHED and declared[0] > 1
     if min(declared[1:], default=1) < 0:
         example, wrong = (
             ",".join(str(size if size > 0 else 1 if not at else 224) for at, size in enumerate(declared)),
             "takes",
         )
-    elif batch:
+    elif _is_batch(declared):
         example, wrong = ",".join(map(str, [1, *declared[1:]])), f"takes a batch of {declared[0]},"
     else:
         return
