@@ -137,9 +137,25 @@ def test_where_the_figures_engine_ends_the_rest_of_the_report_is_written(old: Pa
 
 
 def test_a_host_that_was_never_reached_gets_no_table(tmp_path: Path) -> None:
-    (tmp_path / "model.tflite").write_bytes(b"any")
+    (tmp_path / "model.tflite").write_bytes(b"any TFL3")
     code, out, err = said(tmp_path, "bench", "model.tflite", "--host", "nowhere.invalid")
     assert (code, out) == (1, "") and one_line(err) and "no such name" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "why"),
+    [
+        (b"", (), "model.tflite is empty: make it or copy it again"),
+        (b"\x89PNG\r\n", (), "model.tflite is not a model in TFLite's format"),
+        (b"any TFL3", ("--shape", "foo"), "--shape foo is no size: write it like 1,224,224,3"),
+    ],
+)
+def test_what_can_t_be_measured_anywhere_is_said_before_anything_starts(
+    tmp_path: Path, content: bytes, words: tuple[str, ...], why: str
+) -> None:
+    (tmp_path / "model.tflite").write_bytes(content)
+    code, out, err = said(tmp_path, "bench", "model.tflite", *words)
+    assert (code, out) == (1, "") and one_line(err) and why in err
 
 
 def test_a_log_that_may_not_be_written_fails_its_tasks_in_one_line_each(smoke: Kit, tmp_path: Path) -> None:

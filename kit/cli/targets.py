@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,7 @@ class What:
         for path in paths:
             if not path.is_file():
                 raise KitError(f"no file at {path}", "name .tflite files, or a run and its cells")
+            _refuse_no_model(path)
         return [Target(str(path), path) for path in paths]
 
     def _run(self) -> tuple[Path, list[str]]:
@@ -118,6 +120,23 @@ class What:
         with_images = is_prepared(self.data, packed.preset.dataset)
         target = bundle.unpacked_place(packed, self.runs / f"{packed.name}-models")
         return bundle.unpack(packed, target, lambda name: with_images or name.endswith(".tflite")).folder
+
+
+def _refuse_no_model(path: Path) -> None:
+    """What would fail on every device is said before anything starts there."""
+    with path.open("rb") as stream:
+        begin = stream.read(8)
+    if not begin:
+        raise KitError(f"{path} is empty", "make it or copy it again")
+    if begin[4:] != b"TFL3":
+        raise KitError(f"{path} is not a model in TFLite's format, it begins with {begin!r}", "convert the model first")
+
+
+def _refuse_no_size(shape: str) -> None:
+    if not re.fullmatch(r"(.*=)?[1-9]\d{0,8}(,[1-9]\d{0,8})*", shape, re.ASCII):
+        raise KitError(
+            f"--shape {shape} is no size", "write it like 1,224,224,3, or NAME=1,224,224,3 for one of several inputs"
+        )
 
 
 def _targets(run: Run, patterns: Sequence[str]) -> list[Target]:
@@ -160,6 +179,8 @@ class How:
         chosen = protocols.get(self.protocol) if self.protocol else None
         interpreters = _known("interpreter", self.interpreters, INTERPRETERS) or (("litert",) if is_local else ("tflite",))
         delegates = _known("delegate", self.delegates, DELEGATES)
+        for shape in self.shapes:
+            _refuse_no_size(shape)
         targets, run = what.found()
         if run and self.shapes:
             raise KitError("a run's models have one size each", "leave --shape out: it is for other .tflite files")
