@@ -173,6 +173,20 @@ def test_a_log_that_may_not_be_written_fails_its_tasks_in_one_line_each(smoke: K
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
+        (("bench", "old", "--user", "x"), "--user is for hosts: leave --user out, or name a host with --host"),
+        (("bench", "old", "--image", "foo"), "--image is for hosts"),
+        (("data", "cifar10", "--image-size", "64"), "the images of cifar10 have a size already: leave --image-size out"),
+        (("reproduce", "-p", "smoke", "--dry-run", "--archive", "nope.tar.gz"), "no archive at nope.tar.gz"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(old: Path, words: tuple[str, ...], wrong: str) -> None:
+    code, out, err = said(old, *words)
+    assert (code, out) == (1, "") and one_line(err) and wrong in err
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
         (("reprot",), "no such command 'reprot': did you mean report? for example: kit reproduce --preset smoke"),
         (("report",), "missing argument 'RUN...': for example: kit report runs/short --language de"),
         (("status", "--jsn", "x"), "no such option: --jsn: did you mean --json? for example: kit status runs/short"),

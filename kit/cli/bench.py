@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def bench(
+    context: typer.Context,
     run: Annotated[Path | None, typer.Argument(help="A run or a .tflite file; without one, the reference models.")] = None,
     patterns: opt.Patterns = None,
     host: opt.Hosts = None,
@@ -73,8 +74,22 @@ def bench(
     where = Where(host or [], user, port, identity, ssh_config)
     how = How(protocol, interpreter or [], delegate or [], threads or [1], parity, cooling, clock, tuple(shape or []))
     transports = where.transports(image)
+    if not host:
+        _refuse_host_options(context)
     request = how.of(What(run, patterns, runs, data), is_local=not host)
     _show(request, _measured(request.comparable(), transports, as_json), as_json)
+
+
+def _refuse_host_options(context: typer.Context) -> None:
+    """Options that would do nothing on this machine; one that is a device may have to cool."""
+    from kit.bench.transport import LOCAL, Local
+
+    useless = ["user", "port", "identity", "ssh_config", "image", *([] if Local().described()[0] != LOCAL else ["cooling"])]
+    for name in useless:
+        source = context.get_parameter_source(name)
+        if source and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise KitError(f"{option} is for hosts", f"leave {option} out, or name a host with --host")
 
 
 def _measured(request: BenchRequest, transports: Sequence[Transport], quiet: bool) -> list[DeviceOutcome]:

@@ -17,7 +17,7 @@ def data(
     name: opt.DatasetName = "cifar10",
     folder: opt.Data = opt.DATA,
     archive: opt.Archive = None,
-    image_size: opt.ImageSize = 64,
+    image_size: opt.ImageSize = None,
 ) -> None:
     """Get a data set, or read your own pictures; check it by content, say what is in it, and keep it prepared."""
     from kit.datasets import prepare
@@ -41,7 +41,7 @@ def new(
     pictures: opt.Pictures,
     network: opt.NetworkName = "mobilenet_v2",
     output: opt.Output = None,
-    image_size: opt.ImageSize = 64,
+    image_size: opt.ImageSize = None,
     data: opt.Data = opt.DATA,
 ) -> None:
     """Write a preset for your own pictures and your own network, with comments; `kit reproduce --preset` then runs it."""
@@ -73,13 +73,17 @@ def new(
     console.say(f"written: {target}; then `kit reproduce --preset {target}`")
 
 
-def _dataset(name: str, image_size: int) -> str | OwnDataset:
+def _dataset(name: str, image_size: int | None) -> str | OwnDataset:
     """What is named: a data set of the kit's, a folder of pictures, an .npz file, or a preset's."""
+    import msgspec
+
     from kit.study import datasets, possible
     from kit.study.datasets import OwnDataset
     from kit.study.preset import from_here, load
 
     path = Path(name)
+    if image_size is not None and (name.endswith(".toml") or name in datasets.DATASETS):
+        raise KitError(f"the images of {name} have a size already", "leave --image-size out: it is for your own pictures")
     if name.endswith(".toml"):
         return load(name).dataset
     if name in datasets.DATASETS or not (path.suffix == ".npz" or path.is_dir() or "/" in name):
@@ -88,6 +92,8 @@ def _dataset(name: str, image_size: int) -> str | OwnDataset:
         return name
     place = from_here(name, Path())
     is_file = path.suffix == ".npz"
-    own = OwnDataset("" if is_file else place, place if is_file else "", image_size)
+    own = OwnDataset("" if is_file else place, place if is_file else "")
+    if image_size is not None:
+        own = msgspec.structs.replace(own, image_size=image_size)
     possible.refuse_own(own)
     return own

@@ -33,7 +33,10 @@ DatasetName = Annotated[
         autocompletion=_datasets,
     ),
 ]
-ImageSize = Annotated[int, typer.Option("--image-size", help="Width and height of your own pictures when prepared, pixels.")]
+ImageSize = Annotated[
+    int | None,
+    typer.Option("--image-size", help="Width and height of your own pictures when prepared, pixels; default: 64."),
+]
 Pictures = Annotated[str, typer.Argument(help="A folder with one folder of pictures for each class, or an .npz file.")]
 NetworkName = Annotated[
     str,

@@ -82,10 +82,15 @@ def is_official(archive: Path) -> bool:
     return store.sha256(archive) == ARCHIVE_SHA256
 
 
-def read(archive: Path) -> Data:
-    """The images in a local archive: python or binary layout, .tar.gz or .tar.xz. Raises KitError if it is neither."""
+def require(archive: Path) -> None:
+    """Raises KitError if there is no such file."""
     if not archive.is_file():
         raise KitError(f"no archive at {archive}", "give the path of cifar-10-python.tar.gz")
+
+
+def read(archive: Path) -> Data:
+    """The images in a local archive: python or binary layout, .tar.gz or .tar.xz. Raises KitError if it is neither."""
+    require(archive)
     try:
         members = _members(archive)
     except (tarfile.TarError, OSError, EOFError, zlib.error, LZMAError) as error:

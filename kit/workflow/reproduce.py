@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kit import console, store
 from kit.containers import image
-from kit.datasets import prepare
+from kit.datasets import cifar10, prepare
 from kit.errors import KitError
 from kit.runs import bundle
 from kit.runs.artifacts import WEIGHTS
@@ -151,6 +151,8 @@ class Planned(Struct, frozen=True):
 
 def preview(request: RunRequest) -> list[Planned]:
     """What would run. A task whose input would be made anew counts as not done."""
+    if request.archive is not None:
+        cifar10.require(request.archive)
     preset = settled(request)
     tasks = Graph(graph.select(preset, request.patterns)).wanted(request.stages)
     return [
