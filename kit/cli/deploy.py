@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -68,22 +69,23 @@ def predict(
 
     if interpreter not in INTERPRETERS:
         raise unknown("interpreter", interpreter, INTERPRETERS)
-    chosen = named(model, runs)
     given: dict[str, object] = {"shape": shape}
     if labels:
         given["labels"] = labels_of(labels)
     if input_range:
         given["input"] = range_of(input_range)
     found, failed = [], 0
-    for one in predicted(msgspec.structs.replace(chosen, **given), found_in(pictures), interpreter, top):
-        found.append(one)
-        failed += bool(one.error)
-        if as_json:
-            continue
-        if one.error:
-            console.complain(f"{one.picture}: cannot be read: {one.error}")
-        else:
-            console.say(f"{one.picture}: {', '.join(map(str, one.classes))}")
+    with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
+        chosen = msgspec.structs.replace(named(model, runs, Path(scratch)), **given)
+        for one in predicted(chosen, found_in(pictures), interpreter, top):
+            found.append(one)
+            failed += bool(one.error)
+            if as_json:
+                continue
+            if one.error:
+                console.complain(f"{one.picture}: cannot be read: {one.error}")
+            else:
+                console.say(f"{one.picture}: {', '.join(map(str, one.classes))}")
     if as_json:
         console.print_json(msgspec.json.encode(found))
     if failed:

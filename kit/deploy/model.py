@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
+from kit import store
 from kit.deploy import inside, metadata
 from kit.errors import KitError
 from kit.runs.artifacts import MODEL, PRESET
 from kit.runs.run import Run, open_run
+from kit.store import PACKED
 from kit.study.grid import Cell
 
 _MOST_LABELS = 1_000_000  # bytes of a file with labels
@@ -40,23 +43,44 @@ def of_cell(run: Run, cell: Cell) -> Model:
     return Model(run.path(cell, MODEL), classes, ((known.input_scale,), (known.input_offset,)))
 
 
-def named(path: Path, runs: Path) -> Model:
-    """The model at `path`, which may be relative to `runs`. Raises KitError if there is none."""
-    found = path if path.exists() else runs / path
-    file = found / MODEL if found.is_dir() else found
-    if not file.is_file():
-        raise KitError(f"no model at {path}", "name a folder that `kit export` wrote, a cell of a run, or a .tflite file")
-    return _in_a_run(file) or _by_itself(file)
+def named(path: Path, runs: Path, scratch: Path) -> Model:
+    """The model at `path`, which may be relative to `runs`; one that a bundle has packed is unpacked in `scratch`. Raises
+    KitError if there is none."""
+    for place in (path, runs / path):
+        if found := _in_a_run(place):
+            return _unpacked(*found, scratch)
+        file = place / MODEL if place.is_dir() else place
+        if file.is_file():
+            return _by_itself(file)
+    raise KitError(f"no model at {path}", "name a folder that `kit export` wrote, a cell of a run, or a .tflite file")
 
 
-def _in_a_run(file: Path) -> Model | None:
-    """The model as its run knows it; None if it is in none."""
-    for folder in list(file.absolute().parents)[:5]:
+def _in_a_run(place: Path) -> tuple[Run, Cell] | None:
+    """The run and its cell that `place` names, by its folder or its file; None if it is in none. Raises KitError if it is a
+    cell of several seeds."""
+    absolute = place.absolute()
+    named = absolute.parent if absolute.name in (MODEL, MODEL + PACKED) else absolute
+    for folder in list(named.parents)[:3]:
         if (folder / PRESET).is_file():
-            run = open_run(folder)
-            cells = {run.path(cell, MODEL): cell for cell in run.preset.cells() if cell.precision}
-            return of_cell(run, cells[file.absolute()]) if file.absolute() in cells else None
+            run, name = open_run(folder), named.relative_to(folder).as_posix()
+            cells = [cell for cell in run.preset.cells() if cell.precision and name in (cell.name, cell.point.name)]
+            if len(cells) > 1:
+                each = ", ".join(f"@{cell.seed}" for cell in cells)
+                raise KitError(f"{place} is of several seeds ({each})", f"name one, such as {cells[0].name}")
+            return (run, cells[0]) if cells else None
     return None
+
+
+def _unpacked(run: Run, cell: Cell, scratch: Path) -> Model:
+    model = of_cell(run, cell)
+    if model.path.is_file():
+        return model
+    content = store.read(model.path)
+    if content is None:
+        raise KitError(f"{run.folder} has no .tflite file of {cell.name}", f"`{run.command}` makes one")
+    file = scratch / MODEL
+    file.write_bytes(content)
+    return msgspec.structs.replace(model, path=file)
 
 
 def _by_itself(file: Path) -> Model:

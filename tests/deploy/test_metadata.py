@@ -47,7 +47,7 @@ def test_each_channel_may_be_scaled_in_its_own_way(tiny: Path, tmp_path: Path) -
     assert found and found.scale == pytest.approx(scale) and found.offset == pytest.approx(offset)
     pixels = np.random.default_rng(3).integers(0, 256, (8, 8, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    model = named(path, tmp_path)
+    model = named(path, tmp_path, tmp_path)
     (row,) = predict.probabilities(model, "litert", [pixels], (scale, offset))
     (one,) = predict.predict(model, [tmp_path / "a.png"], "litert", 10)
     assert {entry.label: entry.probability for entry in one.classes} == pytest.approx(

@@ -14,6 +14,8 @@ from PIL import Image
 
 from tests.conftest import Kit
 
+REFERENCE = Path(__file__).parents[2] / "reports" / "reference"
+
 
 @pytest.fixture
 def pictures(kit: Kit) -> Path:
@@ -80,6 +82,19 @@ def test_a_model_that_says_nothing_of_its_input_needs_to_be_told(kit: Kit, pictu
         assert sorted(entry["label"] for entry in one["classes"]) == list("abcdefghij")
         shares = [entry["probability"] for entry in one["classes"]]
         assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_packed_cell_predicts_and_needs_no_seed_where_there_is_one(kit: Kit, pictures: Path) -> None:
+    names = ("mobilenet_v2@1/s00/int8", "mobilenet_v2/s00/int8", "mobilenet_v2@1/s00/int8/model.tflite.gz")
+    one, *others = (kit("predict", str(REFERENCE / name), "pictures") for name in names)
+    assert one.startswith("pictures/a.png: ") and all(other == one for other in others)
+    assert "has no .tflite file of mobilenet_v2@1/s30/int8" in kit(
+        "predict", str(REFERENCE / "mobilenet_v2/s30/int8"), "pictures", code=1
+    )
+    several = str(REFERENCE.parent / "seeds-24" / "mobilenet" / "s00" / "int8")
+    assert "is of several seeds (@2, @3): name one, such as mobilenet@2/s00/int8" in kit(
+        "predict", several, "pictures", code=1
+    )
 
 
 def test_labels_that_do_not_fit_are_refused(kit: Kit, pictures: Path, tiny: Path) -> None:
