@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.errors import KitError
 from kit.runs import bundle, memory
 from kit.runs.run import open_run
 from kit.study.grid import Cell
@@ -102,6 +103,11 @@ def test_a_mistyped_cell_or_run_of_a_bench_gets_the_nearest_name(kit: Kit, name:
     shutil.copy(OLD / "preset.json", kit.folder / "runs" / "smoke" / "preset.json")
     said = kit("bench", name, code=1)
     assert said.count("\n") == 1 and f"did you mean {'smoke' if name == 'smok' else 'mobilenet_v2'}?" in said
+
+
+def test_a_seed_that_a_preset_lacks_is_to_be_added_to_it() -> None:
+    with pytest.raises(KitError, match=r"add 2 to the preset's `seeds`, which are \[1\]"):
+        graph.select(load("short"), ["mobilenet_v2@2/s60/int8"])
 
 
 def test_all_is_named_with_the_command_that_has_it() -> None:

@@ -116,6 +116,8 @@ def _of_usage(error: UsageError) -> str:
     wrong, context = words[:1].lower() + words[1:], error.ctx
     if context is None:
         return wrong
+    if "--debug" in words:
+        return str(KitError("--debug goes before the command", "for example: kit --debug status runs/short"))
     known = list(error.possibilities or ()) if isinstance(error, NoSuchOption) else []
     commands = getattr(context.command, "commands", {})
     tried = next((word for word in sys.argv[1:] if f"'{word}'" in message), "") if commands else ""

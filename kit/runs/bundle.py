@@ -161,6 +161,8 @@ def _kept(run: Run, name: str, sha256: str) -> tuple[str, bytes]:
 
 def _whole(run: Run, name: str, sha256: str) -> bytes:
     content = store.read(run.folder / name)
+    if content is None and name in left_out(run):
+        raise KitError(f"{run.folder} is a bundle already, without {name}", "publish the run that it is of")
     if content is None or store.digest(content) != sha256:
         raise KitError(f"{run.folder / name} does not match its record", f"`{run.command}` makes it again")
     return content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -128,10 +129,23 @@ def parse(text: str, source: str, folder: Path = Path()) -> Preset:
         _refuse_old(raw, source)
         preset = msgspec.convert(raw, Preset)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise KitError(f"preset {source} cannot be read", str(error)) from error
+        raise KitError(f"preset {source} cannot be read: {_reason(error)}", "docs/format.md has every setting") from error
     preset = _from_here(preset, folder)
     possible.refuse(preset, source)
     return preset
+
+
+_KINDS = {"int": "a whole number", "float": "a number", "str": "text in quotes", "array": "a list", "object": "a table"}
+
+
+def _reason(error: Exception) -> str:
+    """What msgspec objects to, with the setting as the file names it."""
+    said, _, place = str(error).partition(" - at `$")
+    setting = place.strip(".`")
+    expected = re.match(r"Expected `(\w+)", said)
+    if setting and expected:
+        return f"{setting} must be {_KINDS.get(expected[1], expected[1])}"
+    return f"{setting}: {said}" if setting else said
 
 
 def from_here(path: str, folder: Path) -> str:

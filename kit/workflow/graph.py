@@ -94,9 +94,11 @@ def select(preset: Preset, patterns: Sequence[str] = ()) -> list[Cell]:
 
 
 def _way_out(pattern: str, preset: Preset) -> str:
-    first = pattern.partition("/")[0].partition("@")[0]
+    first, _, seed = pattern.partition("/")[0].partition("@")
     if first in preset.extra_architectures and first not in preset.architectures:
         return f"it is one of its extra architectures: kit reproduce --preset {preset.name} --all"
+    if first in preset.architectures and seed and int(seed) not in preset.seeds:
+        return f"add {int(seed)} to the preset's `seeds`, which are {list(preset.seeds)}"
     return f"it has {', '.join(preset.architectures)}, seeds {', '.join(map(str, preset.seeds))}"
 
 

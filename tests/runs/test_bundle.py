@@ -210,6 +210,12 @@ def test_a_bundle_does_not_overwrite_itself(tmp_path: Path) -> None:
         bundle.make(open_run(tmp_path / "bundle"), tmp_path / "bundle", lambda name: False)
 
 
+def test_a_bundle_of_a_bundle_needs_what_that_leaves_out(tmp_path: Path) -> None:
+    bundle.make(open_run(OLD), tmp_path / "bundle", lambda name: False)
+    with pytest.raises(KitError, match=r"bundle is a bundle already, without .*: publish the run that it is of"):
+        bundle.make(open_run(tmp_path / "bundle"), tmp_path / "again", lambda name: True)
+
+
 def test_other_files_are_safe_from_a_bundle(smoke: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path)
     (tmp_path / "thesis").mkdir()
