@@ -37,6 +37,8 @@ Batches = Callable[[], Iterator[list[np.ndarray[Any, Any]]]]
 
 
 def main() -> None:
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     source, data = open_run(Path(sys.argv[1])), Path(sys.argv[3] if len(sys.argv) > 3 else "data")
     (cell,) = select(source.preset, [sys.argv[2]])
     content = store.read(source.path(cell, MODEL))

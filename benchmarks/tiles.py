@@ -44,4 +44,6 @@ def make(folder: Path, count: int = 40, seed: int = 1) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     make(Path(sys.argv[1]), *map(int, sys.argv[2:]))

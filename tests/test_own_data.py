@@ -130,6 +130,12 @@ def test_a_network_that_is_not_there_is_said_before_any_picture_is_read(kit: Kit
     assert not (kit.folder / "pictures.toml").exists() and not (kit.folder / "data").exists()
 
 
+def test_the_program_that_makes_pictures_says_how_it_is_called() -> None:
+    argv = [sys.executable, ROOT / "benchmarks" / "tiles.py"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "`python benchmarks/tiles.py FOLDER`" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_dry_run_reads_no_picture(kit: Kit) -> None:
     runpy.run_path(str(ROOT / "benchmarks" / "tiles.py"))["make"](kit.folder / "pictures", 20)
     kit("new", "pictures/", "--network", "mobilenet_v2", "--image-size", "32", "--data", "elsewhere")
