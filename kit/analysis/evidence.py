@@ -97,7 +97,8 @@ class RunEvidence:
             if (
                 self.series
                 and series != self.series
-                and (series.origin, series.where) == (self.series.origin, self.series.where)
+                and (series.origin, series.where, series.device)
+                == (self.series.origin, self.series.where, self.series.device)
             ):
                 yield self.with_series(series)
 
