@@ -38,11 +38,12 @@ def values(record: Record) -> BenchValues:
     old = dict(record.values)
     validity = old.get("validity", "unknown")
     if isinstance(validity, dict):
-        old |= {"validity": validity["state"].lower(), "invalid_reasons": validity.get("reasons", ())}
+        old |= {"validity": str(validity["state"]).lower(), "invalid_reasons": validity.get("reasons", ())}
     gate = old.get("gate")
     if isinstance(gate, dict):
         old |= {"readings": gate["samples"]} | {key: gate[key] for key in ("attempts", "cooled_s", "sentinel")}
     old["warnings"] = old.get("warnings", old.get("doubts", ()))
-    old["origin"] = _ORIGINS.get(old["origin"], old["origin"])
+    if isinstance(origin := old.get("origin"), str):
+        old["origin"] = _ORIGINS.get(origin, origin)
     old.setdefault("device", {"model": record.environment["processor"]})
     return read_as(BenchValues, old, record, _WAY_OUT)

@@ -90,8 +90,8 @@ def _unfit(record: Record) -> Iterator[str]:
             values = read_as(STAGES[record.stage].values, record.values, record)
             if isinstance(values, FitValues) and getattr(values, "best_epoch", 0) not in range(len(values.history)):
                 yield "its history is too short"
-    except KitError as error:
-        yield f"its values do not fit its stage ({error.__cause__})"
+    except (KitError, LookupError, TypeError) as error:
+        yield f"its values do not fit its stage ({error.__cause__ or error})"
 
 
 def _files(run: Run, record: Record) -> Iterator[tuple[str, str, str]]:
