@@ -112,17 +112,17 @@ def join(runs: Sequence[Run]) -> Study:
     """Everything that can be said about some runs, each of one seed. Raises KitError if two of them have one name."""
     _check_names(runs)
     parts = [_part(run) for run in runs]
-    groups = trainings.alike(parts, lambda part: part.run.preset, lambda part: part.waits)
-    joined = tuple(_trainings(group) for group in groups)
+    groups = [_each_once(group) for group in trainings.alike(parts, lambda part: part.run.preset, lambda part: part.waits)]
+    joined = tuple(_trainings(*group) for group in groups)
     by_folder: dict[Path, list[_Part]] = {}
     for run, part in zip(runs, parts, strict=True):
         by_folder.setdefault(run.folder, []).append(part)
     known = {group.runs: group for group in joined if not group.left_out}
     return Study(
         runs=tuple(part.run for part in parts),
-        seeds=tuple(_over_seeds(groups)),
+        seeds=tuple(_over_seeds(group for group, _ in groups)),
         trainings=joined,
-        within=tuple(known.get(_names(own)) or _trainings(own) for own in by_folder.values()),
+        within=tuple(known.get(_names(own)) or _trainings(own, []) for own in by_folder.values()),
         results=tuple(tuple(part.evidence.results.values()) for part in parts),
     )
 
@@ -130,7 +130,7 @@ def join(runs: Sequence[Run]) -> Study:
 def _check_names(runs: Sequence[Run]) -> None:
     names = [run.name for run in runs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise KitError(f"two runs are called {twice[0]}", "rename the folder of one, or report on each by itself")
+        raise KitError(f"two runs are called {twice[0]}", "name each run once; of two folders, rename one")
 
 
 def _part(run: Run) -> _Part:
@@ -142,24 +142,21 @@ def _names(group: Sequence[_Part]) -> tuple[str, ...]:
     return tuple(part.run.name for part in group)
 
 
-def _each_once(group: Sequence[_Part]) -> list[_Part]:
-    """Each training once, in the first run that has it."""
+def _each_once(group: Sequence[_Part]) -> tuple[list[_Part], list[str]]:
+    """Each training once, in the first run that has it; and the names of those that are left out."""
     kept: list[_Part] = []
-    seen: set[str] = set()
+    seen, left_out = set[str](), list[str]()
     for part in group:
         if seen.isdisjoint(part.waits):
             kept.append(part)
         elif not seen.issuperset(part.waits):
             kept.append(part.without(seen))
-        seen.update(part.waits)
-    return kept
-
-
-def _trainings(parts: Sequence[_Part]) -> Trainings:
-    group, seen, left_out = _each_once(parts), set[str](), list[str]()
-    for part in parts:
         left_out += [f"{part.run.name}/{name}" for name in part.waits if name in seen]
         seen.update(part.waits)
+    return kept, left_out
+
+
+def _trainings(group: Sequence[_Part], left_out: Sequence[str]) -> Trainings:
     each, first = [part.evidence for part in group], group[0].run
     return Trainings(
         runs=_names(group),
@@ -208,7 +205,6 @@ def over_trainings(each: Sequence[RunEvidence], keys: Sequence[str] = ()) -> tup
 
 
 def _over_seeds(groups: Iterable[Sequence[_Part]]) -> Iterator[OverSeeds]:
-    for parts in groups:
-        group = _each_once(parts)
+    for group in groups:
         found = trainings.over_seeds([part.run.cells for part in group]) if len(group) > 1 else ()
         yield from (one for one in found if one.n > 1)
