@@ -99,8 +99,10 @@ class Material(Struct, frozen=True):
     def top1(self, point: Point) -> Spread | None:
         """Top-1 of a point, ties shared evenly."""
         found = self.spread(point, lambda r: r.test.top1 if r.test else None)
-        if found is None or len(found.values) > 1:
-            return found
+        if found is None:
+            return None
+        if found.interval and len(found.values) > 1:  # Student's doesn't know that an accuracy ends at 0 and 1
+            return Spread(found.seeds, found.values, found.mean, max(0.0, found.interval[0]), min(1.0, found.interval[1]))
         n = next(r.test.n for r in self.trainings(point) if r.test)
         return Spread(found.seeds, found.values, found.mean, *wilson(round(found.mean * n), n))
 
