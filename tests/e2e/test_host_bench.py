@@ -225,9 +225,12 @@ def test_a_second_kit_does_not_disturb_the_first(bench: Bench, pi: FakePi) -> No
 
 def test_a_file_that_is_no_model(bench: Bench, pi: FakePi) -> None:
     (bench.folder / "broken.tflite").write_bytes(b"no model")
-    said = bench("bench", "broken.tflite", *TRIAL, code=1)
-    assert "error: 1 measurement failed: " in said
-    assert "is not a model in TFLite's format" in said, said
+    said = bench.error("bench", "broken.tflite", *TRIAL)
+    assert said.startswith("error: broken.tflite is not a model in TFLite's format, it begins with b'no model'"), said
+    (bench.folder / "damaged.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
+    said = bench("bench", "damaged.tflite", *TRIAL, code=1)
+    assert "damaged.tflite is not a model that this interpreter can run: " in said, said
+    assert said.splitlines()[-1].startswith("error: 1 measurement failed: "), said
 
 
 def test_a_reboot_in_the_middle(bench: Bench, pi: FakePi) -> None:
