@@ -227,4 +227,5 @@ def state(run: Run, cell: Cell, transport: Transport) -> State:
     digest = recorder.digest(request.targets[0])
     if any(record.version < VERSION and digest in record.inputs.values() for record in found):
         return State.older
-    return State.stale if any(transport.key in path.name for path in run.bench_paths(cell)) else State.missing
+    paths = [recorder.path(series, target) for series in request.series() for target in request.targets]
+    return State.stale if any(path and path.is_file() for path in paths) else State.missing

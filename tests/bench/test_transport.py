@@ -192,6 +192,16 @@ def test_what_another_machine_measured_is_measured_again(tiny: Path, tmp_path: P
     assert state(run, cell, Local()) is State.fresh and not replaced(asked, Local())
 
 
+def test_what_another_protocol_measured_is_not_stale_but_missing(tiny: Path, tmp_path: Path) -> None:
+    run, cell = create(tmp_path / "run", load("smoke")), Cell("mobilenet", 1, 0, "float32")
+    (run.folder / cell.name).mkdir(parents=True)
+    shutil.copy(tiny, run.path(cell, MODEL))
+    campaign.bench(replace(of_preset(run, [cell]), delegates=("none",)), [Local()], lambda progress: None)
+    assert run.bench_paths(cell)
+    another = msgspec.structs.replace(run.preset, bench=msgspec.structs.replace(run.preset.bench, protocol="rigorous"))
+    assert state(Run(run.folder, another), cell, Local()) is State.missing
+
+
 def test_what_another_machine_began_is_begun_anew(tiny: Path, tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
         if progress.done == 1:
