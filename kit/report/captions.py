@@ -62,10 +62,7 @@ def latency(results: list[Result], language: Language) -> str:
 
 
 def _count(counts: set[int], language: Language) -> str:
-    low, high = min(counts), max(counts)
-    if low == high:
-        return language.number(low, ",d")
-    return language.tr("{low} to {high}", low=low, high=high)
+    return language.tr("{low} to {high}", low=min(counts), high=max(counts))
 
 
 def memory(results: list[Result], language: Language) -> str:

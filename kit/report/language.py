@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import re
 import string
 from collections.abc import Sequence
 from functools import cache
@@ -13,6 +14,7 @@ from kit.analysis.verdicts import Message
 from kit.errors import unknown
 
 LANGUAGES = ("en", "de")
+_RANGE = re.compile(r"\{low(:?(?P<spec>[^}]*))\}-? \w+ (?P<high>\{high\1\})")
 
 
 class Language(string.Formatter):
@@ -32,8 +34,14 @@ class Language(string.Formatter):
         return format(known(value), spec).translate(self._separators)
 
     def tr(self, msgid: str, /, **values: object) -> str:
-        """The text for `msgid`, its fields filled in. Numbers are written as the language does."""
-        return self.vformat(self.gettext(msgid), (), values)
+        """The text for `msgid`, its fields filled in. Numbers are written as the language does, and a range from `low` to
+        `high` as one number where both are written alike."""
+
+        def one(span: re.Match[str]) -> str:
+            low, high = (self.format_field(values[end], span["spec"]) for end in ("low", "high"))
+            return span["high"] if low == high else span[0]
+
+        return self.vformat(_RANGE.sub(one, self.gettext(msgid)), (), values)
 
     def say(self, message: Message) -> str:
         """A message in this language; values that are messages themselves are translated too."""

@@ -66,6 +66,22 @@ def test_a_message_is_said_with_the_messages_in_it() -> None:
     assert language("en").say(whole) == str(whole)
 
 
+def test_a_range_of_one_number_is_that_number() -> None:
+    ratio, change = (
+        "The files shrink {low:.2f} to {high:.2f} times.",
+        "Top-1 changes by {low:+z.2f} to {high:+z.2f} percentage points.",
+    )
+    assert language("en").tr(ratio, low=3.321, high=3.322) == "The files shrink 3.32 times."
+    assert language("de").tr(ratio, low=3.321, high=3.322) == "Die Dateien werden 3,32-mal kleiner."
+    assert language("en").tr(ratio, low=3.1, high=3.6) == "The files shrink 3.10 to 3.60 times."
+    assert language("en").tr(change, low=-0.001, high=0.001) == "Top-1 changes by +0.00 percentage points."
+    assert language("de").tr("{low} to {high}", low=1000, high=1000) == "1.000"
+    assert (
+        language("en").tr("the clock fell to {low} of {full} MHz", low=600, full=1500)
+        == "the clock fell to 600 of 1,500 MHz"
+    )
+
+
 def test_an_unknown_language_names_the_known_ones() -> None:
     with pytest.raises(KitError, match=re.escape("unknown language 'fr': Known: en, de")):
         language("fr")
