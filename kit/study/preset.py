@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from kit.errors import KitError, unknown
+from kit.errors import KitError, nearest, unknown
 from kit.study import architectures, datasets, networks, possible
 from kit.study.architectures import Architecture
 from kit.study.datasets import Dataset, OwnDataset, name_of
@@ -129,12 +129,14 @@ def parse(text: str, source: str, folder: Path = Path()) -> Preset:
         _refuse_old(raw, source)
         preset = msgspec.convert(raw, Preset)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise KitError(f"preset {source} cannot be read: {_reason(error)}", "docs/format.md has every setting") from error
+        remedy = f"{_meant(error)}docs/format.md has every setting"
+        raise KitError(f"preset {source} cannot be read: {_reason(error)}", remedy) from error
     preset = _from_here(preset, folder)
     possible.refuse(preset, source)
     return preset
 
 
+_UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 _KINDS = {"int": "a whole number", "float": "a number", "str": "text in quotes", "array": "a list", "object": "a table"}
 
 
@@ -143,9 +145,19 @@ def _reason(error: Exception) -> str:
     said, _, place = str(error).partition(" - at `$")
     setting = place.strip(".`")
     expected = re.match(r"Expected `(\w+)", said)
+    if field := _UNKNOWN.match(said):
+        return f"{setting or 'a preset'} has no setting {field[1]}"
     if setting and expected:
         return f"{setting} must be {_KINDS.get(expected[1], expected[1])}"
     return f"{setting}: {said}" if setting else said
+
+
+def _meant(error: Exception) -> str:
+    """The setting that is most like an unknown one, as a question; empty if none is."""
+    field = _UNKNOWN.match(str(error))
+    tables = msgspec.json.schema(Preset)["$defs"].values() if field else ()
+    near = nearest(field[1], {name for table in tables for name in table.get("properties", ())}) if field else []
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def from_here(path: str, folder: Path) -> str:

@@ -51,7 +51,7 @@ def test_short_says_in_what_it_differs_from_the_paper() -> None:
     ("change", "wrong"),
     [
         (("epochs = 12", "epochs = 0"), "training.epochs is 0: it must be at least 1"),
-        (("epochs = 12", "epoch = 12"), "training: Object contains unknown field `epoch`: docs/format.md"),
+        (("epochs = 12", "epoch = 12"), "training has no setting epoch: did you mean epochs? docs/format.md"),
         (("epochs = 12", 'epochs = "many"'), "training.epochs must be a whole number: docs/format.md has every setting"),
         (('"mobilenet_v2"', '"mobilnet_v2"'), "did you mean mobilenet_v2?"),
         (('"int8"', '"int9"'), "did you mean int8?"),
