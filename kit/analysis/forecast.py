@@ -86,7 +86,7 @@ def forecasts(runs: Sequence[OfOneSeed]) -> list[Forecast]:
 def _forecast(cell: str, quantity: Quantity, rows: Sequence[Comparison]) -> Forecast:
     values = tuple(row.own for row in rows if row.own is not None)
     note = next((row.note for row in rows if row.note), None)
-    ends = None if note else trainings.next_interval(values)
+    ends = None if note else trainings.next_interval(values, trainings.PROPORTION)
     return Forecast(
         cell=cell,
         quantity=quantity,
@@ -94,8 +94,8 @@ def _forecast(cell: str, quantity: Quantity, rows: Sequence[Comparison]) -> Fore
         n=len(values),
         values=values,
         mean=statistics.fmean(values),
-        low=max(ends[0], 0.0) if ends else None,
-        high=min(ends[1], 1.0) if ends else None,
+        low=ends[0] if ends else None,
+        high=ends[1] if ends else None,
         inside=ends[0] <= rows[0].published <= ends[1] if ends else None,
         note=note or (None if ends else NO_INTERVAL),
     )

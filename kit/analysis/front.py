@@ -63,8 +63,8 @@ def choices(material: Material) -> list[Choice]:
 
 
 def known_spread(spread: Spread) -> Spread:
-    low, high = (None if end is None else known(end) for end in (spread.low, spread.high))
-    return Spread(spread.seeds, tuple(known(value) for value in spread.values), known(spread.mean), low, high)
+    low, high, mean = known(spread.low), known(spread.high), known(spread.mean)
+    return Spread(spread.seeds, tuple(known(value) for value in spread.values), mean, low, high)
 
 
 def front(found: Sequence[Choice], what: Cost) -> list[Choice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from kit.analysis.merging import merged
 from kit.analysis.results import Result, results
 from kit.analysis.summary import OneRun, Trainings
 from kit.analysis.tradeoffs import Tradeoff
-from kit.analysis.trainings import mean_interval
+from kit.analysis.trainings import PROPORTION, mean_interval
 from kit.analysis.verdicts import Message, Verdict
 from kit.errors import KitError
 from kit.runs.record import Record, read_as
@@ -39,19 +39,14 @@ class Source(Struct, frozen=True):
 class Spread(Struct, frozen=True):
     """One figure of a network: its `values`, one a training in the order of `seeds`, and their mean.
 
-    `low` to `high` is the 95 % interval: Student's over trainings or, of a single one, Wilson's over its test images; None
-    where there is neither.
+    `low` to `high` is the 95 % interval: Student's over trainings or, of a single one, Wilson's over its test images.
     """
 
     seeds: tuple[int, ...]
     values: tuple[float, ...]
     mean: float
-    low: float | None
-    high: float | None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        return None if self.low is None or self.high is None else (self.low, self.high)
+    low: float
+    high: float
 
 
 class Material(Struct, frozen=True):
@@ -87,24 +82,15 @@ class Material(Struct, frozen=True):
         """The rows of a point, one a training."""
         return [r for r in self.each if r.point == point]
 
-    def spread(self, point: Point, of: Callable[[Result], float | None]) -> Spread | None:
-        """A figure of a point over its trainings; None where no training has it."""
-        found = [(r.cell.seed, value) for r in self.trainings(point) if (value := of(r)) is not None]
+    def top1(self, point: Point) -> Spread | None:
+        """Top-1 of a point over its trainings, ties shared evenly; None where no training has it."""
+        found = [(r.cell.seed, r.test.top1, r.test.n) for r in self.trainings(point) if r.test]
         if not found:
             return None
-        seeds, values = zip(*found, strict=True)
-        ends = mean_interval(values) or (None, None)
-        return Spread(seeds, values, sum(values) / len(values), *ends)
-
-    def top1(self, point: Point) -> Spread | None:
-        """Top-1 of a point, ties shared evenly."""
-        found = self.spread(point, lambda r: r.test.top1 if r.test else None)
-        if found is None:
-            return None
-        if found.interval and len(found.values) > 1:  # Student's doesn't know that an accuracy ends at 0 and 1
-            return Spread(found.seeds, found.values, found.mean, max(0.0, found.interval[0]), min(1.0, found.interval[1]))
-        n = next(r.test.n for r in self.trainings(point) if r.test)
-        return Spread(found.seeds, found.values, found.mean, *wilson(round(found.mean * n), n))
+        seeds, values, images = zip(*found, strict=True)
+        mean = sum(values) / len(values)
+        ends = mean_interval(values, PROPORTION) or wilson(round(mean * images[0]), images[0])
+        return Spread(seeds, values, mean, *ends)
 
     def class_changes(self, point: Point, base: Point) -> list[list[float]]:
         """What each class's top-1 changed by from `base` to `point`, one row a training that has both."""
@@ -122,7 +108,7 @@ class Material(Struct, frozen=True):
 
     @property
     def gaps(self) -> list[Message]:
-        """What the run lacks, each cell only the first of model, accuracies and latency."""
+        """What the run lacks, each cell only the first of model, accuracies, a latency, one in the series of the others."""
         grid = [r.cell for r in self.each]
 
         def cells(of: str) -> dict[str, object]:
@@ -132,12 +118,13 @@ class Material(Struct, frozen=True):
             Message("No model yet: {cells}.", cells("model")),
             Message("A model, but no accuracies yet: {cells}.", cells("accuracies")),
             Message("Accuracies, but no latency yet: {cells}.", cells("latency")),
+            Message("Latency only in another series than the others, so not shown beside them: {cells}.", cells("series")),
         )
         return [message for message in every if message.values["cells"]]
 
 
 def _lacks(r: Result) -> str | None:
-    found = {"model": r.weights and r.size_bytes, "accuracies": r.test, "latency": r.latency}
+    found = {"model": r.weights and r.size_bytes, "accuracies": r.test, "latency": r.benches, "series": r.bench}
     return next((name for name, value in found.items() if not value), None)
 
 

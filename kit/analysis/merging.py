@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kit.analysis.descriptive import Accuracy, Studied
 from kit.analysis.measurement import BenchResult, Series, joined
-from kit.analysis.results import Result
+from kit.analysis.results import Result, in_one_series
 from kit.study.grid import Point
 
 
@@ -18,7 +18,7 @@ def merged(each: Iterable[Result]) -> list[Result]:
     by_point: dict[Point, list[Result]] = {}
     for r in each:
         by_point.setdefault(r.point, []).append(r)
-    return [own[0] if len(own) == 1 else _merged(own) for own in by_point.values()]
+    return in_one_series([own[0] if len(own) == 1 else _merged(own) for own in by_point.values()])
 
 
 def _merged(results: Sequence[Result]) -> Result:

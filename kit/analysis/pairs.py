@@ -13,7 +13,7 @@ from kit.analysis.counted import Quantity
 from kit.analysis.digits import estimated
 from kit.analysis.measurement import Series
 from kit.analysis.summary import OneRun
-from kit.analysis.trainings import mean_interval, next_interval
+from kit.analysis.trainings import ENDLESS, PROPORTION, mean_interval, next_interval
 from kit.analysis.verdicts import Message
 from kit.study.grid import Point, named
 
@@ -42,7 +42,7 @@ class Pair(Struct, frozen=True):
         if self.quantity in EXACT:
             return None
         if len(self.values) > 1:
-            return mean_interval(self.values)
+            return mean_interval(self.values, PROPORTION if self.quantity in _ACCURACIES else ENDLESS)
         low, high = next(((row.low, row.high) for row in self.rows if row.own is not None), (None, None))
         return None if low is None or high is None else (low, high)
 

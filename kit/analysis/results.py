@@ -38,7 +38,8 @@ class Records(Struct, frozen=True):
 class Result(Struct, frozen=True):
     """All figures of one cell; None or empty if nothing was recorded.
 
-    `engine` is what evaluated it, and for int8 how the test images come out through another one.
+    `engine` is what evaluated it, and for int8 how the test images come out through another one. `series` is the one of its
+    `benches` in which all cells beside it are shown; see `in_one_series`.
     """
 
     cell: Cell
@@ -50,6 +51,7 @@ class Result(Struct, frozen=True):
     contents: Contents | None = None
     engine: Engine | None = None
     benches: tuple[BenchResult, ...] = ()
+    series: Series | None = None
     records: Records = Records()
     stale: dict[str, str] = {}
 
@@ -59,17 +61,17 @@ class Result(Struct, frozen=True):
 
     @property
     def bench(self) -> BenchResult | None:
-        """The preferred one: valid before invalid, then device, local, emulated, then as the study measured."""
-        return min(self.benches, key=_preference, default=None)
+        """The one whose latency and memory are shown beside those of other cells."""
+        return next((bench for bench in self.benches if bench.series == self.series), None)
 
     @property
     def latency(self) -> Measurement | None:
-        """Of the preferred bench."""
+        """Of the bench that is shown."""
         return self.bench.latency if self.bench else None
 
     @property
     def memory(self) -> Measurement | None:
-        """Of the preferred bench."""
+        """Of the bench that is shown."""
         return self.bench.memory if self.bench else None
 
     def bench_in(self, series: Series) -> BenchResult | None:
@@ -97,7 +99,7 @@ class Result(Struct, frozen=True):
 def results(run: Run, cells: Sequence[Cell] | None = None) -> list[Result]:
     """A result for each of the cells; without any for each cell of the run's preset, in its order."""
     reader = _Reader(run)
-    return [reader.result(cell) for cell in (run.preset.cells() if cells is None else cells)]
+    return in_one_series([reader.result(cell) for cell in (run.preset.cells() if cells is None else cells)])
 
 
 def usable_series(results: list[Result]) -> list[Series]:
@@ -116,14 +118,19 @@ def usable_series(results: list[Result]) -> list[Series]:
     return list(dict.fromkeys(one.series for one in ranked))
 
 
-def comparable(results: list[Result]) -> list[Result]:
-    """The results with only those benches that are comparable: those of the preferred usable series or, if none is usable,
-    those of the preferred bench's series."""
-    usable = usable_series(results)
+def in_one_series(results: list[Result]) -> list[Result]:
+    """The results, with the times and memory that they show all of one series: the preferred usable one or, if none is
+    usable, that of the preferred bench."""
     best = min((one for r in results for one in r.benches), key=_preference, default=None)
-    series = usable[0] if usable else best.series if best else None
-    shown = [[one for one in r.benches if one.series == series and (one.is_valid or not usable)] for r in results]
-    return [msgspec.structs.replace(r, benches=tuple(some)) for r, some in zip(results, shown, strict=True)]
+    series = next(iter(usable_series(results)), best.series if best else None)
+    return [msgspec.structs.replace(r, series=series) for r in results]
+
+
+def comparable(results: list[Result]) -> list[Result]:
+    """The results for a figure: without benches that are invalid, if others are valid."""
+    is_usable = bool(usable_series(results))
+    shown = [r.bench if r.bench and (r.bench.is_valid or not is_usable) else None for r in results]
+    return [msgspec.structs.replace(r, benches=(one,) if one else ()) for r, one in zip(results, shown, strict=True)]
 
 
 def is_pi_4(series: Series) -> bool:

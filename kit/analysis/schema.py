@@ -111,7 +111,7 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def row(run: str, r: Result) -> Row:
-    """A cell's figures; times and memory are those of the preferred bench."""
+    """A cell's figures; times and memory are those of the series in which all cells are shown."""
     plain = Row(
         run=run,
         cell=r.cell.name,

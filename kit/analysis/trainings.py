@@ -19,6 +19,9 @@ from kit.study.grid import Point, named
 from kit.study.preset import Preset
 
 METRICS = ("top1", "top3", "loss", "train_top1", "size_bytes", "gzip_bytes", "latency_us", "memory_bytes")
+ENDLESS = (-math.inf, math.inf)
+PROPORTION = (0.0, 1.0)  # where an accuracy ends, which Student's intervals don't know
+_PROPORTIONS = ("top1", "top3", "train_top1")
 _MEASURED = ("latency_us", "memory_bytes")  # of these, only what was measured in the same way is averaged
 _Kind = TypeVar("_Kind")
 
@@ -27,8 +30,8 @@ class OverSeeds(Struct, frozen=True):
     """One metric of one cell over n trainings; `cell` is named without a seed.
 
     `values` has one value a training, in the order of `seeds` and of `runs`, in the metric's own unit (a column of `Row`).
-    `deviation` is that of a sample (n - 1), `low` to `high` the 95 % interval of the mean by Student's t. One training has
-    none of the three.
+    `deviation` is that of a sample (n - 1), `low` to `high` the 95 % interval of the mean by Student's t, and of an accuracy
+    within 0 and 1. One training has none of the three.
     """
 
     runs: tuple[str, ...]
@@ -97,7 +100,7 @@ def over_seeds(runs: Sequence[Sequence[Row]], metrics: Sequence[str] = METRICS) 
 
 def _over(point: str, metric: str, rows: Sequence[Row]) -> OverSeeds:
     values = tuple(float(getattr(row, metric)) for row in rows)
-    ends = mean_interval(values) or (None, None)
+    ends = mean_interval(values, PROPORTION if metric in _PROPORTIONS else ENDLESS) or (None, None)
     return OverSeeds(
         runs=tuple(row.run for row in rows),
         seeds=tuple(row.seed for row in rows),
@@ -112,24 +115,24 @@ def _over(point: str, metric: str, rows: Sequence[Row]) -> OverSeeds:
     )
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
-    """Student's interval of the mean of n values; None for fewer than two."""
-    return _interval(values, 1 / len(values) if values else 0.0, confidence)
+def mean_interval(values: Sequence[float], limits: tuple[float, float] = ENDLESS) -> tuple[float, float] | None:
+    """Student's 95 % interval of the mean of n values, as far as it lies within the limits; None for fewer than two."""
+    return _interval(values, 1 / len(values) if values else 0.0, limits)
 
 
-def next_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+def next_interval(values: Sequence[float], limits: tuple[float, float] = ENDLESS) -> tuple[float, float] | None:
     """The interval in which one more value of the same kind is expected: Student's prediction interval
-    (G. J. Hahn, Journal of Quality Technology 1, 1969); None for fewer than two."""
-    return _interval(values, 1 + 1 / len(values) if values else 0.0, confidence)
+    (G. J. Hahn, Journal of Quality Technology 1, 1969), as far as it lies within the limits; None for fewer than two."""
+    return _interval(values, 1 + 1 / len(values) if values else 0.0, limits)
 
 
-def _interval(values: Sequence[float], factor: float, confidence: float) -> tuple[float, float] | None:
+def _interval(values: Sequence[float], factor: float, limits: tuple[float, float]) -> tuple[float, float] | None:
     n = len(values)
     if n < 2:
         return None
-    half = stats.t.isf((1 - confidence) / 2, n - 1) * statistics.stdev(values) * math.sqrt(factor)
+    half = stats.t.isf((1 - CONFIDENCE) / 2, n - 1) * statistics.stdev(values) * math.sqrt(factor)
     middle = statistics.fmean(values)
-    return estimated(middle - half), estimated(middle + half)
+    return estimated(max(limits[0], middle - half)), estimated(min(limits[1], middle + half))
 
 
 def _measured_alike(rows: Sequence[Row]) -> list[Row]:

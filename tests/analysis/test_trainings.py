@@ -46,6 +46,12 @@ def row(seed: int, top1: float | None) -> Row:
     return Row(f"run@{seed}", f"mobilenet@{seed}/s00/float32", "mobilenet", 0, "float32", seed, top1=top1)
 
 
+def test_an_accuracys_interval_ends_where_accuracies_do() -> None:
+    (found,) = trainings.over_seeds([[row(1, 0.72)], [row(2, 0.99)]], ("top1",))
+    assert found.high == 1.0 and found.low is not None and 0 <= found.low < 0.72
+    assert trainings.next_interval((0.02, 0.1), trainings.PROPORTION) == (0, pytest.approx(0.94, abs=0.01))
+
+
 def test_values_stand_by_seed_and_missing_ones_count_nothing() -> None:
     (found,) = trainings.over_seeds([[row(1, 0.72)], [row(2, None)], [row(5, 0.74)]], ("top1", "top3"))
     assert (found.seeds, found.values, found.n) == ((1, 5), (0.72, 0.74), 2)

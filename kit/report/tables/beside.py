@@ -61,7 +61,7 @@ def _note(material: Material, language: Language) -> str:
 
 def _row(r: Result, own: dict[Quantity, Pair], material: Material, language: Language) -> TableRow:
     top1, record = material.top1(r.point), r.records.predictions
-    fair = _own(top1.mean, top1.interval, ".4f", record, language) if top1 else Value(MISSING)
+    fair = _own(top1.mean, (top1.low, top1.high), ".4f", record, language) if top1 else Value(MISSING)
     remark = next((row.remark for pair in own.values() for row in pair.rows if row.remark), None)
     written = [value for quantity in _QUANTITIES for value in _both(own.get(quantity), language)]
     return TableRow(

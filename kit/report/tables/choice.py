@@ -39,13 +39,12 @@ def on_the_front(table: Table) -> Table:
 
 
 def _row(one: Choice, fronts: str, run: Run, language: Language) -> TableRow:
-    r, ends = one.result, one.top1.interval
-    around = brackets(100 * ends[0], 100 * ends[1], ".1f", language) if ends else ""
+    r, around = one.result, brackets(100 * one.top1.low, 100 * one.top1.high, ".1f", language)
     bench = r.bench.record if r.bench else ""
     return TableRow(
         [
             Value(one.point.name),
-            number(language, 100 * one.top1.mean, ".1f", r.records.predictions, f"% {around}".strip()),
+            number(language, 100 * one.top1.mean, ".1f", r.records.predictions, f"% {around}"),
             number(language, one.file_kb, ",.1f", r.records.model),
             number(language, one.gzip_kb, ",.1f", r.records.model),
             number(language, one.latency_us, ",.0f", bench),

@@ -117,13 +117,12 @@ def _within(found: Sequence[Choice], what: str, limits: Sequence[int], language:
 
 
 def _fit(limit: str, one: Choice, language: Language) -> TableRow:
-    ends = one.top1.interval
-    around = brackets(100 * ends[0], 100 * ends[1], ".1f", language) if ends else ""
+    around = brackets(100 * one.top1.low, 100 * one.top1.high, ".1f", language)
     return TableRow(
         [
             Value(limit),
             Value(one.point.name),
-            number(language, 100 * one.top1.mean, ".1f", one.result.records.predictions, f"% {around}".strip()),
+            number(language, 100 * one.top1.mean, ".1f", one.result.records.predictions, f"% {around}"),
             number(language, one.file_kb, ",.1f", one.result.records.model),
             number(language, one.latency_us, ",.0f", one.result.bench.record if one.result.bench else ""),
         ],
