@@ -37,7 +37,7 @@ def worker(
     cache_size: Annotated[float, typer.Option(min=0.1, help="The most that it keeps, in GB.")] = 4.0,
     patience: Annotated[float, typer.Option(min=0, help="Seconds without a head after which it ends.")] = 300.0,
 ) -> None:
-    """Work for the head of a run on another machine, until that has been away for a while."""
+    """Work for the head of a run on another machine; ends when no head has answered for a while."""
     import socket
 
     from kit.cluster import address, identity

@@ -28,7 +28,8 @@ def report(
     runs: opt.Runs = opt.RUNS,
     reports: opt.Reports = opt.REPORTS,
     images: Annotated[
-        bool, typer.Option("--images", help="Show the test images that flip most; needs the prepared data set.")
+        bool,
+        typer.Option("--images", help="Show the test images whose class int8 changes most; needs the prepared data set."),
     ] = False,
     data: opt.Data = opt.DATA,
 ) -> None:
@@ -152,7 +153,8 @@ def publish(
     models: Annotated[bool, typer.Option(help="Without them, the bundle can be verified and reported only.")] = True,
     runs: opt.Runs = opt.RUNS,
 ) -> None:
-    """A bundle of a run, small enough for a repository: records, predictions, int8 models of the outer sparsities."""
+    """A bundle of a run, small enough for a repository: records, predictions, int8 models of the lowest and highest
+    sparsity."""
     from kit.runs import bundle
     from kit.runs.run import open_run
     from kit.workflow.verify import not_belonging

@@ -131,7 +131,8 @@ def audit(
     workers: opt.Workers = None,
     folder: opt.Runs = opt.RUNS,
 ) -> None:
-    """Which layers ruin int8: the error of each, and what leaving the worst in float gives back. Of one seed."""
+    """Which layers ruin int8: the error of each, and what leaving the worst in float gives back.
+    Of the first seed among the named cells."""
     from kit.report.language import language
     from kit.report.tables import audit as tables
     from kit.runs.run import open_run

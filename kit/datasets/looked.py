@@ -51,7 +51,7 @@ class Looked(Struct, frozen=True):
         yield f"{len(found.classes):,} classes, {found.train_images:,} training and {found.test_images:,} test images"
         grey = f"{self.grey:,} of {self.count:,} {'is' if self.grey == 1 else 'are'}"
         (low, high), middle = (self.sizes[0], self.sizes[-1]), self.sizes[1]
-        yield f"sizes {_size(low)} to {_size(high)}, median {_size(middle)}; {grey} grey"
+        yield f"sizes by area: {_size(low)} to {_size(high)}, median {_size(middle)}; {grey} grey"
         yield from self._balance()
         if self.others:
             kinds = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in self.others.items())

@@ -301,7 +301,7 @@ def test_kit_data_says_what_it_found(kit: Kit) -> None:
     said = kit("data", "flowers/", "--image-size", "16")
     for line in (
         "2 classes, 120 training and 30 test images",
-        "sizes 20x12 to 20x12, median 20x12; 0 of 150 are grey",
+        "sizes by area: 20x12 to 20x12, median 20x12; 0 of 150 are grey",
         "the largest class has 4.0 times the training images of the smallest",
         "files of other kinds are left out: 1 .txt",
         "1 picture can't be read:",

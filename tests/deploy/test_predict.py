@@ -91,7 +91,7 @@ def test_a_packed_cell_predicts_and_needs_no_seed_where_there_is_one(kit: Kit, p
     assert "has no .tflite file of mobilenet_v2@1/s30/int8" in kit(
         "predict", str(REFERENCE / "mobilenet_v2/s30/int8"), "pictures", code=1
     )
-    several = str(REFERENCE.parent / "seeds-24" / "mobilenet" / "s00" / "int8")
+    several = str(REFERENCE.parent / "seeds" / "mobilenet" / "s00" / "int8")
     assert "is of several seeds (@2, @3): name one, such as mobilenet@2/s00/int8" in kit(
         "predict", several, "pictures", code=1
     )
