@@ -81,6 +81,9 @@ def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
     found = [Target(cell.name, run.path(cell, MODEL), cell) for cell in cells if run.path(cell, MODEL).is_file()]
     if not found:
         there = [cell.name for cell in run.preset.cells() if store.is_there(run.path(cell, MODEL))]
+        if not there and bundle.left_out(run):
+            remedy = f"`{run.command.partition(' --run ')[0]}` makes the whole run again"
+            raise KitError(f"{run.folder} is a bundle without .tflite files", remedy)
         remedy = f"it has {', '.join(there)}" if there else f"`{run.command}` makes some"
         raise KitError(f"{run.folder} has no .tflite files of these cells", remedy)
     return found

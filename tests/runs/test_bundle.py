@@ -276,7 +276,7 @@ def test_a_bundle_without_models_holds_and_says_how_to_make_some(smoke: Kit, tmp
     assert not list(tmp_path.rglob("*.tflite*"))
     assert "all 14 records hold" in kit("verify", "small") and "written: " in kit("report", "small")
     said = kit("bench", "small", code=1)
-    assert "no .tflite files of these cells: `kit reproduce --preset smoke --run" in said
+    assert "small is a bundle without .tflite files: `kit reproduce --preset smoke` makes the whole run again" in said
 
 
 def test_measuring_a_partial_run_trains_nothing(smoke: Kit, tmp_path: Path) -> None:
