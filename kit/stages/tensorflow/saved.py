@@ -28,7 +28,7 @@ _CODE = 'give the code that builds it, with build = "module:function", and its w
 def load(path: Path) -> Any:
     """The `tf_keras` model in a file. Raises KitError if it is damaged, was written by Keras 3, or brings code."""
     try:
-        config, version = _zipped(path) if zipfile.is_zipfile(path) else _hdf5(path)
+        config, version = _zipped(path) if _is_zip(path) else _hdf5(path)
         if version.split(".")[0] not in ("1", "2"):
             raise KitError(
                 f"{path} was written by Keras {version or '3'}, and pruning needs tf_keras",
@@ -41,6 +41,15 @@ def load(path: Path) -> Any:
     except Exception as error:  # a hostile file makes zipfile, h5py and Keras raise anything
         first = (str(error) or type(error).__name__).splitlines()[0]
         raise KitError(f"{path} can't be read as a network ({first})", "write it with tf_keras, `model.save`") from error
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether Keras takes it for a ZIP: it goes by the name. Raises KitError if the content is of the other kind, or of
+    both: one would be checked, and the other loaded."""
+    if path.name.endswith(".keras") != zipfile.is_zipfile(path):
+        kind = "no ZIP, as a .keras file is" if path.name.endswith(".keras") else "a ZIP, as only a .keras file is"
+        raise KitError(f"{path} can't be read as a network (it is {kind})", "write it with tf_keras, `model.save`")
+    return path.name.endswith(".keras")
 
 
 def _zipped(path: Path) -> tuple[Any, str]:

@@ -251,6 +251,19 @@ def test_a_lambda_is_refused(tmp_path: Path, suffix: str) -> None:
         saved.load(tmp_path / f"bad.{suffix}")
 
 
+def test_what_is_loaded_is_what_was_checked(tmp_path: Path) -> None:
+    lambdas(tmp_path / "both.h5")
+    with zipfile.ZipFile(tmp_path / "both.h5", "a") as archive:
+        archive.writestr("metadata.json", '{"keras_version": "2.21.0"}')
+        archive.writestr("config.json", "{}")
+    with pytest.raises(KitError, match=r"both.h5 can't be read as a network \(it is a ZIP, as only a .keras file is\)"):
+        saved.load(tmp_path / "both.h5")
+    conv().save(tmp_path / "plain.h5")
+    (tmp_path / "plain.h5").rename(tmp_path / "plain.keras")
+    with pytest.raises(KitError, match=r"plain.keras can't be read as a network \(it is no ZIP, as a .keras file is\)"):
+        saved.load(tmp_path / "plain.keras")
+
+
 def test_a_file_that_leads_elsewhere_or_nowhere_is_refused(tmp_path: Path) -> None:
     conv().save(tmp_path / "bad.h5")
     with h5py.File(tmp_path / "bad.h5", "r+") as file:
