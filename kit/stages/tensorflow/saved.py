@@ -18,6 +18,8 @@ from kit.stages.tensorflow.backend import keras
 _MOST_BYTES = 4 * 2**30
 _MOST_CONFIG = 50_000_000
 _STRUCTURE = {"Functional", "Sequential", "Model", "Policy", "DTypePolicy", "TensorShape", "__tuple__", "__keras_tensor__"}
+_REACHING = {"Lambda", "IntegerLookup", "StringLookup", "TextVectorization"}  # have code, or read a file that they name
+_MODULES = re.compile(r"(tf_)?keras(\.\w+)*")
 _LAMBDAS = {"TFOpLambda", "SlicingOpLambda"}
 _OPERATIONS = re.compile(
     r"(math|nn|__operators__)\.\w+|reshape|concat|cast|identity|squeeze|expand_dims|pad|split|stack|tile|transpose"
@@ -91,25 +93,26 @@ def _refuse_links(path: Path, group: h5py.Group) -> None:
 
 
 def _refuse_code(path: Path, config: Any) -> None:
-    known = _STRUCTURE | {
-        name
-        for module in (keras.layers, keras.initializers, keras.regularizers, keras.constraints)
-        for name in vars(module)
-        if name != "Lambda"
-    }
+    modules = (keras.layers, keras.initializers, keras.regularizers, keras.constraints)
+    classes = {name for module in modules for name, value in vars(module).items() if isinstance(value, type)}
+    known = (_STRUCTURE | classes) - _REACHING
+    activations = {name for name, value in vars(keras.activations).items() if callable(value)} - {"deserialize", "get"}
     for layer, one in _objects(config, "network"):
-        name, own = str(one["class_name"]), one.get("config")
-        module = str(one.get("module") or "keras")
+        name, own, module = str(one["class_name"]), one.get("config"), one.get("module")
+        is_keras = module is None or bool(_MODULES.fullmatch(str(module)))
+        is_itself = one.get("registered_name") in (None, name)  # else Keras may take that, whatever the class is called
         if name == "function":
-            is_known = isinstance(own, str) and own in vars(keras.activations)
+            is_known = module == "builtins" and isinstance(own, str) and own in activations
+            name = f"function {own}"
         elif name in _LAMBDAS:
             function = own.get("function") if isinstance(own, dict) else None
-            is_known = name == "SlicingOpLambda" or bool(_OPERATIONS.fullmatch(str(function)))
+            is_known = is_keras and is_itself and bool(_OPERATIONS.fullmatch(str(function)))
             name = f"{name} of {function}"
         else:
-            is_known = name in known and module.split(".", maxsplit=1)[0] in ("keras", "tf_keras", "builtins", "tensorflow")
+            is_known = is_keras and is_itself and name in known
         if not is_known:
-            raise KitError(f"{path}: layer {layer!r} is a {name}, which could run code of the file", _CODE)
+            wrong = f"{path}: layer {layer!r} is a {name}, which could run code of the file or read others"
+            raise KitError(wrong, _CODE)
 
 
 def _objects(value: Any, layer: str) -> Iterator[tuple[str, dict[str, Any]]]:

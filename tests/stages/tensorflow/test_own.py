@@ -17,7 +17,7 @@ import pytest
 from kit.errors import KitError
 from kit.stages import prune
 from kit.stages.tensorflow import checks, models, saved
-from kit.stages.tensorflow.backend import keras
+from kit.stages.tensorflow.backend import keras, tf
 from kit.study import architectures, networks
 from kit.study.settings import Network, Schedule
 
@@ -197,8 +197,14 @@ def lambdas(path: Path) -> None:
 
 
 def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """A .keras file with something else in its configuration."""
+    """A file with something else in its configuration. `change` gets that by the names in a .keras file."""
     conv().save(path)
+    if path.suffix == ".h5":
+        with h5py.File(path, "r+") as file:
+            whole = {"config.json": json.loads(file.attrs["model_config"]), "metadata.json": {}}
+            change(whole)
+            file.attrs["model_config"] = json.dumps(whole["config.json"])
+        return
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     whole = {name: json.loads(contents[name]) for name in ("config.json", "metadata.json")}
@@ -208,40 +214,110 @@ def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
             archive.writestr(name, content)
 
 
-def activation(whole: dict[str, Any]) -> None:
-    whole["config.json"]["config"]["layers"][1]["config"]["activation"] = {
-        "module": "builtins", "class_name": "function", "config": "exec", "registered_name": "function",
-    }  # fmt: skip
+def layer(**values: Any) -> Callable[[dict[str, Any]], None]:
+    """The convolution is said to be something else."""
+    return lambda whole: whole["config.json"]["config"]["layers"][1].update(values)
 
 
-def module(whole: dict[str, Any]) -> None:
-    whole["config.json"]["config"]["layers"][1] |= {"module": "os", "class_name": "Conv2D"}
+def within(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """The convolution has another value at a key of its configuration."""
+    return lambda whole: whole["config.json"]["config"]["layers"][1]["config"].update({key: value})
 
 
-def function(whole: dict[str, Any]) -> None:
-    whole["config.json"]["config"]["layers"][1] |= {
-        "class_name": "TFOpLambda", "config": {"name": "write", "function": "io.write_file"},
-    }  # fmt: skip
+def called(function: str, kind: str = "TFOpLambda") -> dict[str, Any]:
+    return {"class_name": kind, "config": {"name": "s", "trainable": True, "dtype": "float32", "function": function}}
+
+
+def one(kind: str, **values: Any) -> dict[str, Any]:
+    return {"module": "keras.layers", "class_name": kind, "config": {"name": "s"}, **values}
+
+
+def function(name: str, **values: str) -> dict[str, Any]:
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"} | values
 
 
 def keras_3(whole: dict[str, Any]) -> None:
     whole["metadata.json"]["keras_version"] = "3.5.0"
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (activation, "layer 'conv2d' is a function, which could run code"),
-        (module, "layer 'conv2d' is a Conv2D, which could run code"),
-        (function, "layer 'write' is a TFOpLambda of io.write_file, which could run code"),
-        (keras_3, "was written by Keras 3.5.0, and pruning needs tf_keras"),
-    ],
-)
-def test_a_file_that_brings_code_is_refused(tmp_path: Path, change: Callable[..., None], said: str) -> None:
+CODE = {
+    "function": (within("activation", function("exec")), "layer 'conv2d' is a function exec"),
+    "function of a module": (within("activation", function("get", module="requests")), "function get"),
+    "function by its registered name": (
+        within("activation", function("relu", module="os", registered_name="system")),
+        "function relu",
+    ),
+    "module": (layer(module="os", class_name="Conv2D"), "layer 'conv2d' is a Conv2D"),
+    "module of TensorFlow": (layer(module="tensorflow.python.keras.layers"), "layer 'conv2d' is a Conv2D"),
+    "registered name": (layer(module="tf_keras.src.utils.data_utils", registered_name="get_file"), "is a Conv2D"),
+    "registered class": (layer(module="keras", registered_name="Custom>SharpnessAwareMinimization"), "is a Conv2D"),
+    "function of Keras": (layer(module="keras.layers", class_name="deserialize"), "is a deserialize"),
+    "operation": (layer(**called("io.write_file")), "layer 's' is a TFOpLambda of io.write_file"),
+    "slicing": (layer(**called("io.gfile.copy", "SlicingOpLambda")), "layer 's' is a SlicingOpLambda of io.gfile.copy"),
+    "operation of a module": (layer(**called("nn.relu"), module="os"), "TFOpLambda of nn.relu"),
+    "class method": (layer(**one("ClassMethod", module="tf_keras.src.layers.core.tf_op_layer")), "is a ClassMethod"),
+    "initializer": (within("kernel_initializer", {"class_name": "Mine", "config": {}}), "layer 'conv2d' is a Mine"),
+    "regularizer": (within("kernel_regularizer", one("L2", module="mine.regularizers")), "layer 's' is a L2"),
+    "type": (within("kernel_constraint", {"class_name": "__typespec__", "spec_name": "x"}), "is a __typespec__"),
+    "lambda": (within("activation", one("__lambda__")), "layer 's' is a __lambda__"),
+    "wrapped": (layer(**one("TimeDistributed", config={"layer": one("Lambda")})), "layer 's' is a Lambda"),
+    "nested": (layer(**one("Sequential", module="keras", config={"layers": [one("Lambda")]})), "layer 's' is a Lambda"),
+    "constant": (layer(inbound_nodes=[["_CONSTANT_VALUE", -1, one("Lambda"), {}]]), "layer 's' is a Lambda"),
+    "compiled": (layer(compile_config={"loss": function("eval")}), "function eval"),
+    "file": (layer(**one("StringLookup", config={"name": "s", "vocabulary": "/etc/hostname"})), "is a StringLookup"),
+    "activation by its name": (within("activation", "exec"), "can't be read as a network .*'exec'"),
+    "initializer by its name": (within("kernel_initializer", "exec"), "can't be read as a network .*'exec'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+@pytest.mark.parametrize(("change", "said"), CODE.values(), ids=CODE)
+def test_a_file_that_brings_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, change: Callable[..., None], said: str
+) -> None:
     keras.backend.clear_session()
-    changed(tmp_path / "bad.keras", change)
-    with pytest.raises(KitError, match=said):
+    changed(tmp_path / f"bad.{suffix}", change)
+    is_loaded = "can't be read" in said  # Keras refuses it
+    if not is_loaded:
+        monkeypatch.setattr(keras.models, "load_model", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(KitError, match=said if is_loaded else f"{said}, which could run code of the file or read others"):
+        saved.load(tmp_path / f"bad.{suffix}")
+
+
+def test_a_file_of_another_keras_is_refused(tmp_path: Path) -> None:
+    changed(tmp_path / "bad.keras", keras_3)
+    with pytest.raises(KitError, match=r"was written by Keras 3.5.0, and pruning needs tf_keras"):
         saved.load(tmp_path / "bad.keras")
+
+
+def test_slicing_copies_no_file(tmp_path: Path) -> None:
+    """Keras calls a function with constants while it loads a network."""
+    (tmp_path / "secret").touch()
+    inbound = ["_CONSTANT_VALUE", -1, str(tmp_path / "secret"), {"dst": str(tmp_path / "copy"), "overwrite": True}]
+    sly = called("io.gfile.copy", "SlicingOpLambda") | {"name": "s", "inbound_nodes": [inbound]}
+    image = layers.Input(SHAPE)
+    keras.Model(image, layers.Conv2D(4, 3)(image)).save(tmp_path / "bad.h5")
+    with h5py.File(tmp_path / "bad.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"].append(sly)
+        file.attrs["model_config"] = json.dumps(config)
+    with pytest.raises(KitError, match=r"layer 's' is a SlicingOpLambda of io.gfile.copy, which could run code"):
+        saved.load(tmp_path / "bad.h5")
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_what_networks_are_made_of_is_loaded(tmp_path: Path, suffix: str) -> None:
+    image = layers.Input(SHAPE)
+    options = {"kernel_initializer": keras.initializers.HeNormal(3), "kernel_regularizer": keras.regularizers.L2(1e-3)}
+    x = layers.Conv2D(4, 3, activation=layers.LeakyReLU(), kernel_constraint="max_norm", **options)(image)
+    x = tf.nn.relu6(x[:, 1:, 1:-1, :] + 1.0)
+    x = keras.Sequential([layers.Input(x.shape[1:]), layers.Conv2D(3, 3, activation=keras.activations.swish)])(x)
+    x = layers.TimeDistributed(layers.Dense(3))(layers.Rescaling(1 / 255)(tf.cast(x, tf.float32)))
+    x = layers.Bidirectional(layers.LSTM(3))(layers.Reshape((-1, 3))(x))
+    model = keras.Model(image, layers.Dense(3, "softmax", dtype=keras.mixed_precision.Policy("float32"))(x))
+    model.save(tmp_path / f"good.{suffix}")
+    assert saved.load(tmp_path / f"good.{suffix}").count_params() == model.count_params()
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
