@@ -144,12 +144,15 @@ def _flat(name: str, model: Any) -> Any:
 
 
 def _load_weights(model: Any, name: str, path: Path) -> None:
-    """Take over what fits by name and shape, such as all but the classifier. Raises KitError if nothing does."""
+    """Take over what fits by name and shape, such as all but the classifier. Raises KitError if nothing does, or if the file
+    takes weights from others."""
     before = [np.asarray(weight.numpy()) for weight in model.weights]
     for weight, own in zip(model.weights, before, strict=True):
         weight.assign(np.full_like(own, _UNTOUCHED))
     try:
         _take(model, path)
+    except KitError:
+        raise
     except Exception as error:  # a hostile file makes h5py and Keras raise anything
         wrong = f"{path} can't be read as weights ({_first_line(error)})"
         raise KitError(wrong, "write it with tf_keras, as .h5") from error
@@ -163,6 +166,7 @@ def _load_weights(model: Any, name: str, path: Path) -> None:
 
 def _take(model: Any, path: Path) -> None:
     if path.suffix != ".safetensors":
+        saved.refuse_links(path)
         model.load_weights(path, by_name=True, skip_mismatch=True)
         return
     from safetensors.numpy import load_file

@@ -30,7 +30,9 @@ _CODE = 'give the code that builds it, with build = "module:function", and its w
 def load(path: Path) -> Any:
     """The `tf_keras` model in a file. Raises KitError if it is damaged, was written by Keras 3, or brings code."""
     try:
-        config, version = _zipped(path) if _is_zip(path) else _hdf5(path)
+        is_zip = _is_zip(path)
+        refuse_links(path)
+        config, version = _zipped(path) if is_zip else _hdf5(path)
         if version.split(".")[0] not in ("1", "2"):
             raise KitError(
                 f"{path} was written by Keras {version or '3'}, and pruning needs tf_keras",
@@ -57,21 +59,13 @@ def _is_zip(path: Path) -> bool:
 def _zipped(path: Path) -> tuple[Any, str]:
     """The configuration in a .keras file, and the version of Keras that wrote it."""
     with zipfile.ZipFile(path) as archive:
-        sizes = {member.filename: member.file_size for member in archive.infolist()}
-        if sum(sizes.values()) > _MOST_BYTES or sizes.get("config.json", 0) > _MOST_CONFIG:
-            raise KitError(f"{path} is refused", "it unpacks to more than a network needs")
         metadata = json.loads(archive.read("metadata.json"))
-        for name in sizes:
-            if name.endswith(".h5"):
-                with h5py.File(io.BytesIO(archive.read(name)), "r") as file:
-                    _refuse_links(path, file)
         return json.loads(archive.read("config.json")), str(metadata.get("keras_version", ""))
 
 
 def _hdf5(path: Path) -> tuple[Any, str]:
     """The same of an .h5 file."""
     with h5py.File(path, "r") as file:
-        _refuse_links(path, file)
         if "model_config" not in file.attrs:
             raise KitError(f"{path} has weights, but no network", _CODE)
         return json.loads(_text(file.attrs["model_config"])), _text(file.attrs.get("keras_version", ""))
@@ -81,12 +75,28 @@ def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def refuse_links(path: Path) -> None:
+    """Raise KitError if an .h5 or .keras file has weights that are elsewhere: HDF5 can take data from any other file of the
+    machine. One that is damaged makes zipfile and h5py raise anything."""
+    if not path.name.endswith(".keras"):
+        with h5py.File(path, "r") as file:
+            _refuse_links(path, file)
+        return
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+        if sum(sizes.values()) > _MOST_BYTES or sizes.get("config.json", 0) > _MOST_CONFIG:
+            raise KitError(f"{path} is refused", "it unpacks to more than a network needs")
+        for name in sizes:
+            if name.endswith(".h5"):
+                with h5py.File(io.BytesIO(archive.read(name)), "r") as file:
+                    _refuse_links(path, file)
+
+
 def _refuse_links(path: Path, group: h5py.Group) -> None:
-    """HDF5 can take data from any other file of the machine."""
     for name in group:
         link = group.get(name, getlink=True)
         inner = group[name] if isinstance(link, h5py.HardLink) else None
-        if inner is None or (isinstance(inner, h5py.Dataset) and inner.external):
+        if inner is None or (isinstance(inner, h5py.Dataset) and (inner.external or inner.is_virtual)):
             raise KitError(f"{path} is refused", f"{name!r} in it leads elsewhere")
         if isinstance(inner, h5py.Group):
             _refuse_links(path, inner)

@@ -182,6 +182,40 @@ def test_an_application_takes_weights_but_for_another_classifier(tmp_path: Path)
         with_weights("else.h5")
 
 
+def external(file: h5py.File, secret: Path) -> None:
+    file.create_dataset("leak", (10,), "f4", external=[(secret, 0, 40)])
+
+
+def virtual(file: h5py.File, secret: Path) -> None:
+    layout = h5py.VirtualLayout((10,), "f4")
+    layout[:] = h5py.VirtualSource(secret, "weights", (10,))
+    file.create_virtual_dataset("leak", layout)
+
+
+def linked(file: h5py.File, secret: Path) -> None:
+    file["leak"] = h5py.ExternalLink(secret, "/")
+
+
+@pytest.mark.parametrize("name", ["w.h5", "w.weights.h5", "w.keras", "w.hdf5"])
+@pytest.mark.parametrize("lead", [external, virtual, linked])
+def test_weights_that_are_elsewhere_are_refused(tmp_path: Path, lead: Callable[..., None], name: str) -> None:
+    (conv().save if name.endswith(".keras") else conv().save_weights)(tmp_path / name)
+    file, inner = tmp_path / name, io.BytesIO()
+    if name.endswith(".keras"):
+        with zipfile.ZipFile(file) as archive:
+            contents = {one: archive.read(one) for one in archive.namelist()}
+        inner.write(contents["model.weights.h5"])
+    with h5py.File(inner if name.endswith(".keras") else file, "r+") as opened:
+        lead(opened, tmp_path / "secret")
+    if name.endswith(".keras"):
+        file.write_bytes(zipped(contents | {"model.weights.h5": inner.getvalue()}))
+        with pytest.raises(KitError, match="'leak' in it leads elsewhere"):
+            saved.load(file)
+    network = Network(application="MobileNetV2", width=0.35, weights=str(file))
+    with pytest.raises(KitError, match=f"{name} is refused: 'leak' in it leads elsewhere"):
+        checked(network, shape=(32, 32, 3))
+
+
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_a_trained_network_keeps_its_weights(tmp_path: Path, suffix: str) -> None:
     model = conv()
