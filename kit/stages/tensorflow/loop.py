@@ -70,7 +70,8 @@ def fit(
     """Train `model` in place and return the state with the history of all epochs.
 
     After each epoch everything is written to `checkpoint`; one with the same `fingerprint` is resumed where it stopped.
-    `after_epoch` is called before that, and what it returns is kept in the history.
+    `after_epoch` is called before that, and what it returns is kept in the history. Raises KitError if the loss on either
+    split isn't finite.
     """
     steps = math.ceil(len(train) / plan.batch_size)
     rate = keras.optimizers.schedules.PolynomialDecay(plan.learning_rate, steps * plan.epochs, plan.final_learning_rate)
@@ -95,19 +96,25 @@ def fit(
                 note = f"epoch {epoch + 1}/{plan.epochs} loss {loss_sum / seen:.3f}"
                 progress(epoch * steps + index, plan.epochs * steps, note)
 
-        if not math.isfinite(loss_sum):
-            raise KitError(f"training diverged in epoch {epoch + 1}: the loss is {loss_sum}", "lower the learning rate")
+        _refuse_diverged(epoch, loss_sum)
         extra = after_epoch()
         selection_loss, selection_top1 = _over(measure, selection)
+        _refuse_diverged(epoch, selection_loss)
         state.history.append(Epoch(loss_sum / len(train), correct / len(train), selection_loss, selection_top1, extra))
         if plan.select_best and selection_loss <= min(e.selection_loss for e in state.history):
             state.best_epoch = epoch
             best = [weight.numpy() for weight in model.weights]
         _save(checkpoint, state, model, optimizer, best)
 
-    for weight, value in zip(model.weights, best, strict=False):
-        weight.assign(value)
+    if plan.select_best:
+        for weight, value in zip(model.weights, best, strict=True):
+            weight.assign(value)
     return state
+
+
+def _refuse_diverged(epoch: int, loss: float) -> None:
+    if not math.isfinite(loss):
+        raise KitError(f"training diverged in epoch {epoch + 1}: the loss is {loss}", "lower the learning rate")
 
 
 def measured(model: Any, train: Split, selection: Split, plan: Plan) -> Epoch:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kit.datasets.splits import Split
+from kit.errors import KitError
 from kit.stages.tensorflow.backend import keras
 from kit.stages.tensorflow.loop import Plan, TrainingState, fit
 
@@ -66,3 +67,24 @@ def test_it_stops_when_the_best_epoch_is_long_ago_and_has_its_weights(tmp_path: 
     assert (len(losses), state.best_epoch) == (4, 0)
     probabilities = model.predict(others.images / 127.5 - 1, verbose=0)
     assert -np.log(probabilities[np.arange(5), others.labels]).mean() == pytest.approx(losses[0], rel=1e-4)
+
+
+class NoNumbers(keras.layers.Layer):  # type: ignore[misc]
+    """Gives NaN in one of the two modes."""
+
+    def __init__(self, in_training: bool) -> None:
+        super().__init__()
+        self.in_training = in_training
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return inputs * float("nan") if training == self.in_training else inputs
+
+
+@pytest.mark.parametrize("in_training", [True, False])
+@pytest.mark.parametrize("select_best", [True, False])
+def test_a_loss_that_is_no_number_is_one_line(tmp_path: Path, in_training: bool, select_best: bool) -> None:
+    model = linear()
+    model.add(NoNumbers(in_training))
+    plan = Plan(3, 5, 1e-3, 0.0, 0.9, 1, 1 / 127.5, -1.0, "tensorflow", select_best=select_best, patience_epochs=3)
+    with pytest.raises(KitError, match="training diverged in epoch 1: the loss is nan: lower the learning rate"):
+        trained(model, Split(IMAGES, LABELS), plan, tmp_path)
