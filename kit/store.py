@@ -17,6 +17,7 @@ from kit.causes import system
 from kit.errors import KitError
 
 PACKED = ".gz"
+_MOST_UNPACKED = 2**30  # bytes, several times the largest model: a few MB of a stranger's may unpack to any size
 UID_MAP = Path("/proc/self/uid_map")
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # of flock: somebody has the lock; all else is no lock at all
 
@@ -32,15 +33,24 @@ def is_there(path: Path) -> bool:
 
 
 def read(path: Path) -> bytes | None:
-    """The content of a file that may be packed, or None if it does not exist. Raises KitError."""
+    """The content of a file that may be packed, or None if it does not exist. Raises KitError if it is damaged, or
+    unpacks to more than 1 GiB."""
     packed = path.with_name(path.name + PACKED)
     try:
         if path.is_file():
             return path.read_bytes()
-        return gzip.decompress(packed.read_bytes()) if packed.is_file() else None
+        return _unpacked(packed) if packed.is_file() else None
     except (OSError, EOFError, zlib.error) as error:
         which = path if path.is_file() else packed
         raise KitError(f"{which} cannot be read ({error})", "get a new copy from where it came from") from error
+
+
+def _unpacked(path: Path) -> bytes:
+    with gzip.open(path) as stream:
+        content = stream.read(_MOST_UNPACKED + 1)
+    if len(content) > _MOST_UNPACKED:
+        raise OSError(f"it unpacks to more than {_MOST_UNPACKED:,} bytes")
+    return content
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,5 @@
 import errno
+import gzip
 import os
 import subprocess
 import sys
@@ -75,3 +76,18 @@ def test_half_written_files_are_cleared(tmp_path: Path) -> None:
     (tmp_path / "a" / "weights").touch()
     store.remove_partial(tmp_path)
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["weights"]
+
+
+def test_a_packed_file_is_unpacked_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_MOST_UNPACKED", 1000)
+    monkeypatch.setattr(gzip, "decompress", lambda content: pytest.fail("it was unpacked whole"))
+    for size in (0, 1000):
+        (tmp_path / "file.gz").write_bytes(gzip.compress(bytes(size)))
+        assert store.read(tmp_path / "file") == bytes(size)
+    (tmp_path / "file.gz").write_bytes(gzip.compress(bytes(1001)))
+    with pytest.raises(KitError, match=r"file.gz cannot be read \(it unpacks to more than 1,000 bytes\): get a new copy"):
+        store.read(tmp_path / "file")
+    for damaged in (b"no gzip", gzip.compress(bytes(1000))[:-9], gzip.compress(b"x") + b"tail"):
+        (tmp_path / "file.gz").write_bytes(damaged)
+        with pytest.raises(KitError, match=r"file.gz cannot be read"):
+            store.read(tmp_path / "file")
