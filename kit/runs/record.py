@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import msgspec
@@ -57,7 +57,7 @@ def encode_record(record: Record) -> bytes:
 
 
 def read_record(path: Path) -> Record:
-    """Read one record. Raises KitError if the file is damaged or in a later format."""
+    """Read one record. Raises KitError if the file is damaged, in a later format, or names files outside of its run."""
     try:
         record = msgspec.json.decode(path.read_bytes(), type=Record)
     except OSError as error:
@@ -66,7 +66,16 @@ def read_record(path: Path) -> Record:
         raise KitError(f"record {path} is damaged ({error})", "delete it, and the stage will run again") from error
     if record.format > FORMAT:
         raise KitError(f"record {path} has format {record.format}, this kit reads {FORMAT}", "use a newer kit")
+    for name in (*record.inputs, *record.outputs):  # one who publishes or verifies a stranger's run reads and writes there
+        if not _is_within(name):
+            raise KitError(f"record {path} names {name!r}, outside of its run", "get the run from somebody you trust")
     return record
+
+
+def _is_within(name: str) -> bool:
+    """Whether a path, as it is written in a record, stays in the run's folder."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def plain(value: Struct) -> dict[str, object]:

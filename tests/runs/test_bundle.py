@@ -217,6 +217,21 @@ def test_a_bundle_of_a_bundle_needs_what_that_leaves_out(tmp_path: Path) -> None
         bundle.make(open_run(tmp_path / "bundle"), tmp_path / "again", lambda name: True)
 
 
+@pytest.mark.parametrize("lead", ["../outside/", "{}/outside/"])
+def test_a_record_that_names_a_file_outside_is_not_published(smoke: Kit, tmp_path: Path, lead: str) -> None:
+    kit = Kit(tmp_path)
+    shutil.copytree(smoke.folder / "runs" / "smoke", tmp_path / "run")
+    path = tmp_path / "run" / "mobilenet_v3_small@1" / "s00" / "int8" / "evaluate.json"
+    record = json.loads(path.read_text())
+    (content,) = record["outputs"].values()
+    (tmp_path / "outside").mkdir()
+    shutil.copy(path.with_name(PREDICTIONS), tmp_path / "outside")
+    path.write_text(json.dumps(record | {"outputs": {f"{lead.format(tmp_path)}{PREDICTIONS}": content}}))
+    assert "evaluate.json names" in kit("publish", "run", "below/published", code=1)
+    assert "evaluate.json names" in kit("verify", "run", code=1)
+    assert [one.name for one in (tmp_path / "outside").iterdir()] == [PREDICTIONS] and not (tmp_path / "below").exists()
+
+
 def test_other_files_are_safe_from_a_bundle(smoke: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path)
     (tmp_path / "thesis").mkdir()

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kit.errors import KitError
@@ -30,6 +31,20 @@ def test_a_record_of_a_later_format_is_refused(tmp_path: Path) -> None:
     record = Record(99, "train", "a", 1, {}, {}, {}, {}, {}, "", 0.0, "")
     path.write_bytes(encode_record(record))
     with pytest.raises(KitError, match="use a newer kit"):
+        read_record(path)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "", "."])
+@pytest.mark.parametrize("key", ["inputs", "outputs"])
+def test_a_record_names_no_file_outside_of_its_run(tmp_path: Path, key: str, name: str) -> None:
+    path = tmp_path / "train.json"
+    record = Record(2, "train", "a", 1, {}, {"dataset:train": ""}, {"a/..b/w.safetensors": ""}, {}, {}, "", 0.0, "")
+    path.write_bytes(encode_record(record))
+    assert read_record(path) == record
+    path.write_bytes(encode_record(msgspec.structs.replace(record, **{key: {name: ""}})))
+    with pytest.raises(
+        KitError, match=rf"train.json names '{name}', outside of its run: get the run from somebody you trust"
+    ):
         read_record(path)
 
 
