@@ -90,6 +90,14 @@ def test_the_preset_and_the_list_of_a_run(tmp_path: Path, content: bytes) -> Non
             assert str(tmp_path) in str(error)
 
 
+@pytest.mark.parametrize("key", ["architectures", "extra_architectures", "precisions"])
+def test_a_run_has_no_folders_outside(tmp_path: Path, key: str) -> None:
+    preset = json.loads((OLD / "preset.json").read_text())
+    (tmp_path / "preset.json").write_text(json.dumps(preset | {key: ["../../x"]}))
+    with pytest.raises(KitError, match=r"preset.json is damaged \((architecture|precision) '../../x' can't name a folder\)"):
+        open_run(tmp_path)
+
+
 @quick
 @given(spoilt(PREDICTIONS))
 def test_predictions(tmp_path: Path, content: bytes) -> None:

@@ -44,8 +44,10 @@ def _names(preset: Settings) -> Iterator[str]:
 
 
 def networks(preset: Settings) -> Iterator[str]:
-    """What is wrong with the names of networks, which become folders, and with the user's own ones."""
-    yield from (f"architecture {name!r} can't name a folder" for name in preset.architectures if not _NAME.fullmatch(name))
+    """What is wrong with the names of networks and precisions, which become folders, and with the user's own networks."""
+    names = {"architecture": (*preset.architectures, *preset.extra_architectures), "precision": preset.precisions}
+    for kind, own in names.items():
+        yield from (f"{kind} {name!r} can't name a folder" for name in own if not _NAME.fullmatch(name))
     for name, network in preset.networks.items():
         yield from _network(name, network)
 
