@@ -18,15 +18,22 @@ VALID_DAYS = 365
 
 
 def make(folder: Path) -> None:
-    """Write a new key and its certificate into `folder`, for its owner alone. Raises KitError if there are some."""
-    if any((folder / name).exists() for name in (KEY, CERTIFICATE)):
+    """Write a new key and its certificate into `folder`, for its owner alone. Half a pair, as a killed call or an
+    interrupted copy leaves it, is replaced. Raises KitError if there is a whole one."""
+    paths = [folder / name for name in (KEY, CERTIFICATE)]
+    if all(path.is_file() and path.stat().st_size for path in paths):
         raise KitError(f"{folder} has keys already", "use them, or name another folder")
-    key, certificate = _made()
+    contents = _made()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, content in ((KEY, key), (CERTIFICATE, certificate)):
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    for path in paths:  # what is left would make a whole pair with half of the new one
+        path.unlink(missing_ok=True)
+    for path, content in zip(paths, contents, strict=True):
+        temporary = path.with_name(f".{path.name}.partial")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
+        temporary.replace(path)
 
 
 def _made() -> tuple[bytes, bytes]:
@@ -68,6 +75,7 @@ def security(folder: Path | None) -> Security:
     if key.stat().st_mode & 0o077:
         raise KitError(f"{key} can be read by others", f"chmod 600 {key}")
     _check(certificate)
+    _check_pair(key, certificate)
     roles = ("client", "scheduler", "worker")
     files = {f"tls_{role}_key": str(key) for role in roles} | {f"tls_{role}_cert": str(certificate) for role in roles}
     return Security(require_encryption=True, tls_ca_file=str(certificate), tls_min_version=ssl.TLSVersion.TLSv1_3, **files)
@@ -85,3 +93,12 @@ def _check(path: Path) -> None:
         raise KitError(
             f"{path} was valid until {until}", "make new keys with `kit cluster keys`, and copy them to the workers"
         )
+
+
+def _check_pair(key: Path, certificate: Path) -> None:
+    """A worker would take it for a head that doesn't answer."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")  # else OpenSSL asks for one
+    except OSError as error:
+        wrong = f"{key} is no key, or not the one of {certificate.name} ({error.strerror or error})"
+        raise KitError(wrong, f"copy both again, or delete both and run `kit cluster keys {key.parent}`") from error
