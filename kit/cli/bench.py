@@ -101,9 +101,7 @@ def _measured(request: BenchRequest, transports: Sequence[Transport], quiet: boo
 
     columns = [(transport.where, series.name) for transport in transports for series in request.series()]
     with live.stoppable(), store.exclusive(request.folder):
-        (request.folder / progress.FILE).unlink(
-            missing_ok=True
-        )  # of a killed run; `kit status` must not mistake it for this one
+        progress.clear(request.folder)
         if quiet:
             return campaign.bench(request, transports, lambda told: None)
         for line in (line for transport in transports for line in replaced(request, transport)):

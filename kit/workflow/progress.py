@@ -122,6 +122,11 @@ def load_board(folder: Path) -> Board | None:
         return None
 
 
+def clear(folder: Path) -> None:
+    """Remove the board of a killed call: `kit status` would show it as that of the call that holds the folder now."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
 def matrix(board: Board) -> Group:
     """Variants down, weights and precisions across; under a precision one mark for each stage after them."""
     by_task = {entry.task: entry for entry in board.entries}
@@ -168,6 +173,7 @@ class Watcher:
         self._last_save = 0.0
 
     def __enter__(self) -> Watcher:
+        self._save()
         if console.is_live():
             live = Live(get_renderable=lambda: matrix(self.board), console=console.out, refresh_per_second=2)
             self._live = self._stack.enter_context(live)

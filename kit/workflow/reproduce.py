@@ -67,6 +67,7 @@ def bring_up_to_date(request: RunRequest) -> scheduler.TaskOutcomes:
     folder, preset, data = request.folder, request.preset, request.data
     cells = graph.select(preset, request.patterns)
     with store.exclusive(folder) as lock:
+        progress.clear(folder)
         tasks = Graph(cells)
         wanted = tasks.wanted(request.stages)
         if not request.replace and isinstance(preset.dataset, str):

@@ -1,11 +1,14 @@
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from kit import store
+from kit.runs.run import Run
 from kit.study.grid import Cell
 from kit.study.preset import load
-from kit.workflow import progress
+from kit.workflow import progress, reproduce
 from kit.workflow.graph import Graph, Task, select
 from kit.workflow.progress import Board, Entry
 from kit.workflow.stages import ORDER
@@ -68,3 +71,24 @@ def test_what_a_worker_says_of_a_task_controls_no_terminal() -> None:
     shown.print(progress.matrix(Board([entry], 1, 0.0)))
     assert isinstance(shown.file, io.StringIO)
     assert "loss ]0;mine 0.1" in shown.file.getvalue() and "\x1b]" not in shown.file.getvalue()
+
+
+class Stopped(BaseException):
+    """While the data set is fetched."""
+
+
+def test_the_board_of_a_killed_run_is_not_shown_as_the_next_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(tmp_path, load("smoke"))
+    killed = progress.Watcher(run, Board([Entry(TASK, 1.0, "running", note="of a killed run")], 3, NOW))
+    killed.__enter__()
+    with store.exclusive(tmp_path):
+        assert progress.status(run).workers == 3, "a board is shown from the start"
+
+    def fetch(*_: object) -> None:
+        board = progress.status(run)
+        assert store.is_held(tmp_path) and not board.workers and not any(entry.note for entry in board.entries)
+        raise Stopped
+
+    monkeypatch.setattr(reproduce.prepare, "prepare", fetch)
+    with pytest.raises(Stopped):
+        reproduce.bring_up_to_date(reproduce.RunRequest(tmp_path, run.preset, ORDER))
