@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ def test_a_run_can_be_moved(smoke: Kit, kit: Kit) -> None:
     ):
         original = original.replace(old, new)
     assert (kit.folder / "reports" / "elsewhere" / "report.html").read_text() == original
+
+
+def test_a_run_is_found_by_its_presets_file(smoke: Kit, kit: Kit) -> None:
+    shutil.copytree(smoke.folder / "runs" / "smoke", kit.folder / "runs" / "mine")
+    text = resources.files("kit.study.presets").joinpath("smoke.toml").read_text()
+    (kit.folder / "runs" / "flowers.toml").write_text(text.replace('name = "smoke"', 'name = "mine"'))
+    kit("report", "runs/flowers.toml")
+    assert (kit.folder / "reports" / "mine" / "report.html").is_file()
+    assert "4 were up to date, 0 failed" in kit("bench", "runs/flowers.toml", "--protocol", "trial")
+    shutil.rmtree(kit.folder / "runs" / "mine")
+    for command in ("report", "bench"):
+        assert "runs/mine is not a run: create one with `kit reproduce`" in kit(command, "runs/flowers.toml", code=1)
+        assert "no preset at gone.toml" in kit(command, "gone.toml", code=1)
 
 
 def test_both_interpreters_and_delegates_measure_side_by_side(smoke: Kit, kit: Kit) -> None:

@@ -51,9 +51,12 @@ PresetName = Annotated[
     typer.Option("--preset", "-p", help="smoke, short, paper, or the path to a TOML file.", autocompletion=_presets),
 ]
 RunFolder = Annotated[Path | None, typer.Option("--run", "-r", help="The run's folder; default: runs/PRESET.")]
-RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or its name in runs/.", show_default=False)]
+RunArgument = Annotated[
+    Path, typer.Argument(help="A run's folder, its name in runs/, or its preset's file.", show_default=False)
+]
 RunArguments = Annotated[
-    list[Path], typer.Argument(help="Run folders, or their names in runs/.", metavar="RUN...", show_default=False)
+    list[Path],
+    typer.Argument(help="Run folders, their names in runs/, or their presets' files.", metavar="RUN...", show_default=False),
 ]
 Patterns = Annotated[
     list[str] | None,

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 
 def find_run(run: Path, runs: Path) -> Path:
-    """A run by its folder or by its name in `runs`."""
-    named = runs / run
-    return named if not (run / PRESET).is_file() and (named / PRESET).is_file() else run
+    """A run by its folder, by its name in `runs`, or by the TOML file of its preset. Raises KitError if that is wrong."""
+    for folder in (run, runs / run):
+        if (folder / PRESET).is_file():
+            return folder
+    if run.suffix != ".toml":
+        return run
+    from kit.study.preset import load
+
+    return runs / load(str(run)).name
 
 
 def parsed(patterns: Sequence[str] | None, preset: Preset) -> list[str]:
@@ -72,7 +78,7 @@ class What:
         """The .tflite files that are meant, and the run that they are of, if any. The models of a bundle are unpacked."""
         from kit.runs.run import open_run
 
-        if self.named and (self.named.suffix == ".tflite" or self.named.is_file()):
+        if self.named and (self.named.suffix == ".tflite" or (self.named.is_file() and self.named.suffix != ".toml")):
             return self._files(self.named), None
         folder, patterns = self._run()
         run = open_run(folder)
@@ -98,7 +104,7 @@ class What:
         folder = find_run(named, self.runs)
         if str(named).partition("/")[0].partition("@")[0] in ARCHITECTURES and not folder.exists() and not named.exists():
             return self._unpacked(_reference()), [str(named), *patterns]
-        if not folder.exists():
+        if not folder.exists() and named.suffix != ".toml":
             raise unknown("run or cell", str(named), self._names())
         if next(folder.rglob("*.tflite.gz"), None):
             return self._unpacked(folder), patterns
