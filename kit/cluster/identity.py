@@ -6,7 +6,6 @@ import hashlib
 import platform
 from collections.abc import Mapping
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import kit
@@ -28,7 +27,7 @@ def traits() -> dict[str, str]:
         "architecture": platform.machine(),
         "instructions": " ".join(environment.processor_features()),
         "image": contents(),
-        **{name: _version(name) for name in known},
+        **{name: environment.version(name) for name in known},
     }
 
 
@@ -57,10 +56,3 @@ def source_digest(folder: Path) -> str:
 def contents() -> str:
     """SHA-256 of what is inside the image that this runs in; empty outside of one."""
     return hashlib.sha256(image.SBOM.read_bytes()).hexdigest() if image.SBOM.is_file() else ""
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""

@@ -45,10 +45,11 @@ def environment(runs: Path) -> dict[str, object]:
 
 def packages() -> dict[str, str]:
     """The versions of those that are installed."""
-    return {name: version for name in PACKAGES if (version := _version(name))}
+    return {name: found for name in PACKAGES if (found := version(name))}
 
 
-def _version(package: str) -> str:
+def version(package: str) -> str:
+    """That of an installed package; "" for any other."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
