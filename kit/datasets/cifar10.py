@@ -1,13 +1,11 @@
 """CIFAR-10 archives: the official python and binary layouts, read without trusting them.
 
-Nothing is unpacked to disk: members are read into memory by name, up to the size that they can have. Pickles may only
-rebuild numpy arrays; anything else in them is refused before it runs.
+Nothing is unpacked to disk: members are read into memory by name, up to the size that they can have. Pickles get
+nothing but bytes, see `kit.datasets.pickled`.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 import tarfile
 import zlib
 from lzma import LZMAError
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit import causes, store
+from kit.datasets import pickled
 from kit.datasets.splits import Data, Split
 from kit.errors import KitError
 
@@ -27,30 +26,6 @@ _TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 _TEST = "test_batch"
 _PIXELS = 3072
 _MEMBER_LIMIT_BYTES = 64_000_000  # an official member has 31 MB
-_SAFE_GLOBALS = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-}
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    """How Python 3 pickles bytes for Python 2; any other codec is refused."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it wants the codec {encoding}")
-    return text.encode("latin1")
-
-
-class _ArraysOnly(pickle._Unpickler):
-    """In Python: the unpickler in C reserves as much memory as a place in its memo asks for."""
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        if (module, name) not in _SAFE_GLOBALS:
-            raise pickle.UnpicklingError(f"it wants to load {module}.{name}")
-        return super().find_class(module, name)
 
 
 def obtain(folder: Path, archive: Path | None) -> tuple[Data, bool]:
@@ -135,10 +110,7 @@ def _parse(content: bytes, name: str) -> Split:
     if len(content) % (_PIXELS + 1) == 0 and not content.startswith(b"\x80"):
         rows = np.frombuffer(content, np.uint8).reshape(-1, _PIXELS + 1)
         return _split(rows[:, 1:], rows[:, 0], name)
-    loaded = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
-    if not isinstance(loaded, dict) or not {b"data", b"labels"} <= loaded.keys():
-        raise ValueError(f"{name} has no data and labels")
-    return _split(np.asarray(loaded[b"data"]), np.asarray(loaded[b"labels"]), name)
+    return _split(*pickled.read(content), name)
 
 
 def _split(pixels: NDArray[np.generic], labels: NDArray[np.generic], name: str) -> Split:

@@ -1,5 +1,6 @@
 """Archives come from outside, so they are hostile until their content says otherwise."""
 
+import functools
 import gzip
 import hashlib
 import io
@@ -8,13 +9,13 @@ import pickle
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 import pytest
 
-from kit.datasets import cifar10, prepare
+from kit.datasets import cifar10, pickled, prepare
 from kit.datasets.splits import Split, canonical, content_digest
 from kit.errors import KitError
 from kit.study import datasets
@@ -104,7 +105,7 @@ def test_members_stay_inside_and_links_are_not_followed(tmp_path: Path) -> None:
     ("batch", "wrong"),
     [
         (pickle.dumps([1, 2]), "has no data and labels"),
-        (pickle.dumps({b"data": np.zeros((4, 3072), np.float32), b"labels": [0] * 4}), "no 32x32 RGB images"),
+        (pickle.dumps({b"data": np.zeros((4, 3072), np.float32), b"labels": [0] * 4}), "another type than uint8"),
         (pickle.dumps({b"data": np.zeros((4, 3072), np.uint8), b"labels": [0] * 3}), "no 32x32 RGB images"),
         (pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": [10]}), "labels outside 0..9"),
         (python_batch(0)[:-100], "is refused"),
@@ -114,6 +115,82 @@ def test_members_stay_inside_and_links_are_not_followed(tmp_path: Path) -> None:
 def test_a_batch_that_is_not_one_is_refused(tmp_path: Path, batch: bytes, wrong: str) -> None:
     with pytest.raises(KitError, match=wrong):
         cifar10.read(archive(tmp_path / "wrong.tar.gz", python_members() | {"cifar-10-batches-py/data_batch_3": batch}))
+
+
+BY_PYTHON_2 = (  # protocols 0 and 2, as its cPickle writes them
+    b"(dp1\nS'labels'\np2\n(lp3\nI7\naI0\nasS'data'\np4\ncnumpy.core.multiarray\n_reconstruct\np5\n(cnumpy\nndarray\np6\n(I0\nt"
+    b"S'b'\ntRp7\n(I1\n(I2\nI3072\ntcnumpy\ndtype\np8\n(S'u1'\nI0\nI1\ntRp9\n(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\nS'"
+    + rb"\xff\x00" * 3072
+    + b"'\ntbs.",
+    b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(K\x07K\x00eU\x04dataq\x04cnumpy.core.multiarray\n_reconstruct\nq\x05"
+    b"cnumpy\nndarray\nq\x06K\x00\x85U\x01b\x87Rq\x07(K\x01K\x02M\x00\x0c\x86cnumpy\ndtype\nq\x08U\x02u1K\x00K\x01\x87Rq\x09("
+    b"K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x00\x18\x00\x00" + b"\xff\x00" * 3072 + b"tbu.",
+)
+
+
+@pytest.mark.parametrize("batch", BY_PYTHON_2, ids=["protocol 0", "protocol 2"])
+def test_batches_by_python_2_are_read(batch: bytes) -> None:
+    pixels, labels = pickled.read(batch)
+    assert pixels.tobytes() == b"\xff\x00" * 3072 and pixels.shape == (2, 3072) and labels.tolist() == [7, 0]
+
+
+@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_batches_by_python_3_are_read(protocol: int, order: Literal["C", "F"]) -> None:
+    labels = LABELS[0].astype(np.uint8)
+    for wanted in (labels, labels.tolist()):
+        content = pickle.dumps({b"data": np.array(PIXELS[0], order=order), b"labels": wanted}, protocol)
+        read = pickled.read(content)
+        np.testing.assert_array_equal(read[0], PIXELS[0])
+        np.testing.assert_array_equal(read[1], labels)
+
+
+def array_of(kind: bytes, state: object, shape: object = (1,), content: object = b"x") -> bytes:
+    """A pickle of an array that numpy would build without a look at what it is built of."""
+
+    def of(value: object) -> bytes:
+        return pickle.dumps(value, 2)[2:-1]
+
+    return (
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01"
+        + of(shape)
+        + b"cnumpy\ndtype\n"
+        + of((kind.decode(), False, True))
+        + b"R"
+        + of(state)
+        + b"b\x89"
+        + of(content)
+        + b"tb."
+    )
+
+
+PAIR = pickle.BINPUT + b"\x00" + pickle.BINGET + b"\x00" + pickle.TUPLE2  # one thing becomes a pair of it
+PAIRS = functools.reduce(lambda one, _: [one, one], range(60), [])
+BIG_TEXT = b"\x80\x02X\x80\x96\x98\x00" + bytes(10_000_000) + pickle.BINPUT + b"\x00"
+
+
+@pytest.mark.parametrize(
+    ("batch", "wrong"),
+    [
+        (array_of(b"O", (3, "|", None, None, None, 8, 8, 1), content=bytes(range(8))), "another type than uint8"),
+        (array_of(b"u1", (3, "|", None, None, None, 8, 8, 1), (2,), b"x"), "not as large as it says"),
+        (array_of(b"u1", (3, "|", None, None, None, 8, 8, 1), (-1, -1), b"x"), "without a type or a size"),
+        (array_of(b"u1", (3, "|", None, None, None, 8, 8, 1), (0,) * 70, b"x"), "without a type or a size"),
+        (b"\x80\x02}q\x00)" + (pickle.DUP + pickle.TUPLE2) * 60 + b"K\x01s.", "opcode '2', which no batch needs"),
+        (b"\x80\x02})" + PAIR * 60 + b"K\x01s.", "a key that is no text"),
+        (b"\x80\x02()" + PAIR * 60 + b"K\x01d.", "a dictionary that is made at once"),
+        (b"\x80\x02}(U\x04dataK\x01U\x06labels)" + PAIR * 60 + b"u.", "its data is no array"),
+        (b"\x80\x02c_codecs\nencode\n}U\x08__name__U\x01xsb.", "it changes what is no array"),
+        (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00x)" + PAIR * 60 + b"\x86R.", "another codec than latin1"),
+        (b"\x80\x02" + pickle.EMPTY_LIST * 3_000_000 + b".", "too long for a batch"),
+        (BIG_TEXT + b"(" + b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R" * 20 + b"t.", "too long for a batch"),
+        (pickle.dumps({b"data": PIXELS[0], b"labels": [PAIRS]}), "its labels are no integers"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_pickle_that_numpy_or_python_would_choke_on_is_refused_at_once(batch: bytes, wrong: str) -> None:
+    with pytest.raises(KitError, match=wrong):
+        cifar10._batch(batch, Path("x.tar"), "test_batch")
 
 
 def test_a_member_of_absurd_size_is_not_read(tmp_path: Path) -> None:
