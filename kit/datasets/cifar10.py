@@ -7,9 +7,8 @@ nothing but bytes, see `kit.datasets.pickled`.
 from __future__ import annotations
 
 import tarfile
-import zlib
-from lzma import LZMAError
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,30 @@ _TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 _TEST = "test_batch"
 _PIXELS = 3072
 _MEMBER_LIMIT_BYTES = 64_000_000  # an official member has 31 MB
+_ARCHIVE_LIMIT_BYTES = 400_000_000  # unpacked: the official one has 186 MB
+_MEMBER_LIMIT = 200  # each may repeat what extended headers say of all
+_EXTENSION_LIMITS_BYTES = {  # of headers that extend the next one or all others; -1: there may be none
+    tarfile.XHDTYPE: 8_192,
+    tarfile.GNUTYPE_LONGNAME: 8_192,
+    tarfile.GNUTYPE_LONGLINK: 8_192,
+    tarfile.XGLTYPE: 512,
+    tarfile.SOLARIS_XHDTYPE: -1,
+    tarfile.GNUTYPE_SPARSE: -1,
+}
+
+
+class _Header(tarfile.TarInfo):
+    """A header that asks for little memory: tarfile reads extended ones whole, and lists of holes however long."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if not 0 <= found.size <= _EXTENSION_LIMITS_BYTES.get(found.type, _ARCHIVE_LIMIT_BYTES):
+            raise ValueError(f"an entry in it has {found.size:,} bytes")
+        return found
+
+    def _proc_gnusparse_10(self, *found: object) -> None:
+        raise ValueError("a file in it has holes")
 
 
 def obtain(folder: Path, archive: Path | None) -> tuple[Data, bool]:
@@ -68,9 +91,11 @@ def read(archive: Path) -> Data:
     require(archive)
     try:
         members = _members(archive)
-    except (tarfile.TarError, OSError, EOFError, zlib.error, LZMAError) as error:
+    except KitError:
+        raise
+    except Exception as error:  # a hostile archive makes tarfile raise anything
         raise KitError(
-            f"{archive} cannot be read ({str(error).splitlines()[0].rstrip(':')})",
+            f"{archive} cannot be read ({(str(error) or type(error).__name__).splitlines()[0].rstrip(':')})",
             "it is damaged or not a tar archive; download it again",
         ) from error
     missing = [name for name in (*_TRAIN, _TEST) if name not in members]
@@ -86,8 +111,10 @@ def read(archive: Path) -> Data:
 def _members(archive: Path) -> dict[str, bytes]:
     wanted = {*_TRAIN, _TEST}
     found: dict[str, bytes] = {}
-    with tarfile.open(archive, mode="r:*") as tar:
-        for member in tar:
+    with tarfile.open(archive, mode="r:*", tarinfo=_Header) as tar:
+        for count, member in enumerate(tar):
+            if not 0 <= member.size <= _ARCHIVE_LIMIT_BYTES - member.offset_data or count >= _MEMBER_LIMIT:
+                raise ValueError("it is far larger than CIFAR-10")
             name = member.name.rpartition("/")[2].removesuffix(".bin")
             if name not in wanted or not member.isreg():
                 continue

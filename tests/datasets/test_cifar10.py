@@ -199,6 +199,53 @@ def test_a_member_of_absurd_size_is_not_read(tmp_path: Path) -> None:
         cifar10.read(archive(tmp_path / "bomb.tar.gz", members))
 
 
+def headers(kind: bytes, content: bytes = b"", size: int | None = None) -> bytes:
+    """An entry of a tar archive, as it says that it is and as it is."""
+    info = tarfile.TarInfo("data_batch_1")
+    info.type, info.size = kind, len(content) if size is None else size
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def pax(keyword: str, value: str) -> bytes:
+    return f"{len(keyword) + len(value) + 6:03} {keyword}={value}\n".encode()
+
+
+HOLES = pax("GNU.sparse.major", "1") + pax("GNU.sparse.minor", "0")
+ASKING = {
+    "a long name": headers(tarfile.GNUTYPE_LONGNAME, bytes(9_000)),
+    "an extended header": headers(tarfile.XHDTYPE, bytes(9_000)),
+    "a global header": headers(tarfile.XGLTYPE, bytes(9_000)),
+    "a size below 0": headers(tarfile.XHDTYPE, size=-1024),
+    "an entry that ends where it begins": headers(tarfile.REGTYPE, size=-512),
+    "an extended one": headers(tarfile.XHDTYPE, pax("size", "-1024")) + headers(tarfile.REGTYPE),
+    "holes": headers(tarfile.XHDTYPE, HOLES) + headers(tarfile.REGTYPE, b"9\n" * 256),
+    "old holes": headers(tarfile.GNUTYPE_SPARSE),
+    "a large entry": headers(tarfile.DIRTYPE) + headers(tarfile.CHRTYPE, size=0) + headers(b"?", size=500_000_000),
+    "large entries": headers(b"?", bytes(9_000_000)) * 45,
+    "many entries": headers(tarfile.DIRTYPE) * 201,
+}
+
+
+@pytest.mark.parametrize("kind", ASKING)
+def test_an_archive_that_asks_for_memory_or_time_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "bomb.tar.gz"
+    path.write_bytes(gzip.compress(ASKING[kind] + bytes(1024), 1))
+    with pytest.raises(
+        KitError, match=r"cannot be read \((an entry in it has|it is far larger than|a file in it has holes)"
+    ):
+        cifar10.read(path)
+
+
+def test_an_archive_with_ordinary_extended_headers_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pax.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT, pax_headers={"comment": "0" * 40}) as tar:
+        for name, content in python_members().items():
+            info = tarfile.TarInfo("long/" * 50 + name)
+            info.size, info.mtime = len(content), 1.5
+            tar.addfile(info, io.BytesIO(content))
+    assert len(cifar10.read(path).train) == 20
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"PK\x03\x04", gzip.compress(b"no tar"), gzip.compress(bytes(5000))[:-9]],
