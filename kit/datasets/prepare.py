@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kit import store
-from kit.datasets.splits import Data, Split, canonical, canonical_order, content_digest
+from kit.datasets.splits import Data, Split, digest_over, image_digests, in_order
 from kit.errors import KitError
 from kit.study import datasets
 from kit.study.datasets import Dataset, OwnDataset
@@ -127,18 +127,17 @@ def _check(known: Dataset, data: Data, is_official: bool) -> Data:
     """The data set in canonical order. Raises KitError if the images are not its own."""
     import numpy as np
 
-    for split, expected, label in (
-        (data.train, known.train_digest, "training"),
-        (data.test, known.test_digest, "test"),
-    ):
-        if content_digest(split) != expected:
-            raise KitError(
-                f"the {label} images are not those of {known.label}",
-                "the content digest differs; get the archive again or another copy of it",
-            )
-    order = canonical_order(data.train)
-    places = np.argsort(order).astype(np.int32) if is_official else None
-    return Data(data.train.taken(order), canonical(data.test), places)
+    train = _canonical_order(data.train, known.train_digest, f"training images are not those of {known.label}")
+    test = _canonical_order(data.test, known.test_digest, f"test images are not those of {known.label}")
+    places = np.argsort(train).astype(np.int32) if is_official else None
+    return Data(data.train.taken(train), data.test.taken(test), places)
+
+
+def _canonical_order(split: Split, expected: str, wrong: str) -> list[int]:
+    each = image_digests(split)
+    if digest_over(each) != expected:
+        raise KitError(f"the {wrong}", "the content digest differs; get the archive again or another copy of it")
+    return in_order(each)
 
 
 def load(folder: Path, source: str | OwnDataset) -> Data:

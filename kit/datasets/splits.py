@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Order = np.ndarray[tuple[int], np.dtype[np.int32]]
 
 
+_HASHED = 500  # images at once
+
+
 class Split(Struct, frozen=True):
     """`images`: uint8, n x size x size x 3, RGB. `labels`: n, uint8, or uint16 with more than 256 classes."""
 
@@ -63,8 +66,13 @@ class Data(Struct, frozen=True):
 
 def image_digests(split: Split) -> list[bytes]:
     """The digest of each image."""
-    pairs = zip(split.labels, split.images, strict=True)
-    return [image_digest(label.tobytes(), planar(image)) for label, image in pairs]
+    digests: list[bytes] = []
+    for start in range(0, len(split), _HASHED):
+        part = split[start : start + _HASHED]
+        planes = part.images.transpose(0, 3, 1, 2).tobytes()  # one by one takes twice as long
+        size = len(planes) // len(part)
+        digests += [image_digest(one.tobytes(), planes[i * size : (i + 1) * size]) for i, one in enumerate(part.labels)]
+    return digests
 
 
 def planar(image: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> bytes:
@@ -89,8 +97,12 @@ def digest_over(images: Iterable[bytes]) -> str:
 
 def canonical_order(split: Split) -> list[int]:
     """The places of the split's images, sorted by image digest."""
-    keys = image_digests(split)
-    return sorted(range(len(keys)), key=keys.__getitem__)
+    return in_order(image_digests(split))
+
+
+def in_order(images: Sequence[bytes]) -> list[int]:
+    """The places of the images with these digests, sorted by them."""
+    return sorted(range(len(images)), key=images.__getitem__)
 
 
 def canonical(split: Split) -> Split:
