@@ -6,15 +6,20 @@ import errno
 import fcntl
 import gzip
 import hashlib
+import io
 import os
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from kit.causes import system
 from kit.errors import KitError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PACKED = ".gz"
 _MOST_UNPACKED = 2**30  # bytes, several times the largest model: a few MB of a stranger's may unpack to any size
@@ -64,16 +69,40 @@ def write(path: Path, content: bytes) -> None:
     Raises KitError if the disk is full or the folder cannot be written; what was at `path` is then still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                to_disk(stream)
+            temporary.replace(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """The same, in numpy's format."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.save(content, array)
+    write(path, content.getvalue())
+
+
+def to_disk(stream: IO[bytes]) -> None:
+    """Return when what was written would survive a power failure."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What is done inside writes to `path`: raises KitError if the disk is full, or another reason is in the way."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+        yield
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise KitError(f"cannot write {path} ({error.strerror or error})", system(error)) from error
 
 

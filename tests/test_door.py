@@ -13,7 +13,9 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from kit.cli.door import line_of
 from kit.workflow import local
@@ -96,6 +98,34 @@ def test_a_full_disk_behind_standard_output_is_one_line(old: Path, words: tuple[
     with Path("/dev/full").open("w") as full:
         code, _, err = said(old, *words, out=full.fileno())
     assert code == 1 and one_line(err) and "standard output cannot be written (No space left on device)" in err
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_full_or_broken_disk_is_not_blamed_on_standard_output(number: int) -> None:
+    line = line_of(OSError(number, os.strerror(number)))
+    assert line and line.startswith(f"{os.strerror(number)}: ") and "standard output" not in line
+
+
+LARGEST = 100_000  # bytes of a file, as if the disk were full then
+
+
+def test_a_disk_that_fills_up_while_pictures_are_read_is_one_line_with_the_path(tmp_path: Path) -> None:
+    images = np.zeros((200, 32, 32), np.uint8)
+    np.savez_compressed(tmp_path / "zeros.npz", x=images, y=np.arange(200) % 2)
+    before = ("prlimit", f"--fsize={LARGEST}")
+    code, out, err = said(tmp_path, "data", "zeros.npz", before=before)
+    assert (code, out) == (1, "") and one_line(err)
+    assert re.search(r"cannot write data/\.zeros-\w+\.work/new/raw \(File too large\): raise `ulimit -f`", err)
+    assert not any((tmp_path / "data").iterdir())
+
+
+def test_a_disk_that_fills_up_while_pictures_are_predicted_is_one_line_with_the_path(tmp_path: Path, tiny: Path) -> None:
+    for index in range(64):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{index}.png")
+    code, _, err = said(
+        tmp_path, "predict", str(tiny), ".", "--input-range=-1,1", before=("prlimit", f"--fsize={LARGEST // 2}")
+    )
+    assert code == 1 and one_line(err) and re.search(r"cannot write .*images\.npy \(File too large\)", err)
 
 
 def test_a_closed_pipe_leaves_no_trace(old: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -49,8 +48,7 @@ class Journal:
         lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
         header = msgspec.json.encode({"fingerprint": fingerprint}) + b"\n"
         if not lines or lines[0] != header:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(header)
+            store.write(path, header)
             return
         whole = [line for line in lines[1:] if line.endswith(b"\n")]
         read = [entry for line in whole if (entry := _decoded(line))]
@@ -61,10 +59,9 @@ class Journal:
     def add(self, entry: Entry) -> None:
         """Add an entry; once this returns, it survives a power failure."""
         self.entries.append(entry)
-        with self.path.open("ab") as stream:
+        with store.writing(self.path), self.path.open("ab") as stream:
             stream.write(msgspec.json.encode(entry) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+            store.to_disk(stream)
 
     def has(self, unit: Unit) -> bool:
         return any(entry.unit == unit for entry in self._measured())

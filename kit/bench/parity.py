@@ -45,11 +45,9 @@ class _Predicted(Struct, frozen=True):
 def images(run: Run, data: Path, count: int, folder: Path) -> Images:
     """Write the first `count` test images (all, if there are fewer) as a .npy file. Raises KitError if the data set is
     missing."""
-    import numpy as np
-
     test = prepare.load(data, run.preset.dataset).test[:count]
     path = folder / "images.npy"
-    np.save(path, test.images)
+    store.write_array(path, test.images)
     return Images(path, store.sha256(path), tuple(test.labels.tolist()), run.preset.data.classes)
 
 

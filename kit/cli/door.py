@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
+import io
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kit.causes import system
 from kit.cli import live
 from kit.errors import KitError, nearest
 
+_OUTPUT = "standard output"
 _INSTALL = "pip install 'mobile-cnn-kit[train,bench,report,docker,cluster]'"
 
 
@@ -38,9 +40,37 @@ def leave(run: Callable[..., object]) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+class _Output(io.TextIOWrapper):
+    """Standard output. An error of it names it: one without a name may be of any file."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        lines, through = stream.line_buffering, stream.write_through
+        super().__init__(stream.buffer, stream.encoding, stream.errors, line_buffering=lines, write_through=through)
+        self._stream = stream  # which closes the buffer when it goes
+
+    def write(self, text: str) -> int:
+        with _named():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _named():
+            super().flush()
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        error.filename = _OUTPUT
+        raise
+
+
 def _have_streams() -> None:
     """What is written to a stream that the shell closed (`>&-`) is lost, as in /dev/null."""
     sys.stdout, sys.stderr = (s or Path(os.devnull).open("w") for s in (sys.stdout, sys.stderr))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = _Output(sys.stdout)
 
 
 def _tolerate_any_locale() -> None:
@@ -66,7 +96,7 @@ def _said(error: BaseException) -> int:
     line = line_of(error)
     if line is None:
         raise error
-    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+    if isinstance(error, OSError) and error.filename == _OUTPUT:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer would fail again at exit
     console.complain(line)
     return 130 if line == "stopped" or isinstance(error, live.Stopped) else 1
@@ -104,8 +134,8 @@ def _of_system(error: OSError) -> str:
     """The system's reason, with the path that it is about."""
     reason = error.strerror or str(error) or type(error).__name__
     where = f"{os.fsdecode(error.filename)}: {reason}" if error.filename is not None else reason
-    if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO):
-        where = f"standard output cannot be written ({reason})"
+    if error.filename == _OUTPUT:
+        where = f"{_OUTPUT} cannot be written ({reason})"
     return str(KitError(where, system(error)))
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kit import store
 from kit.datasets import pictures
 from kit.datasets.arrays import Part
 from kit.datasets.listing import Entry
@@ -75,7 +76,7 @@ def from_folder(root: Path, entries: Sequence[Entry], size: int, classes: int, r
 
 def _batch(root: Path, size: int, classes: int, raw: Path, batch: tuple[int, Sequence[Entry]]) -> list[Decoded | Refused]:
     start, entries = batch
-    with raw.open("r+b") as file:
+    with store.writing(raw), raw.open("r+b") as file:
         return [_one(root, entry, start + i, size, classes, file.fileno()) for i, entry in enumerate(entries)]
 
 
@@ -93,7 +94,7 @@ def _one(root: Path, entry: Entry, place: int, size: int, classes: int, descript
 def from_arrays(parts: Sequence[Part], size: int, classes: int, raw: Path) -> Iterator[Decoded]:
     """Resize the images of arrays into `raw`."""
     place = 0
-    with raw.open("wb") as file:
+    with store.writing(raw), raw.open("wb") as file:
         for part in parts:
             height, width = part.images.shape[1:3]
             own = (width, height, part.images.ndim == 3 or part.images.shape[3] == 1)
@@ -114,7 +115,10 @@ def _kept(
     descriptor: int,
 ) -> Decoded:
     """Write the pixels, and say what they are."""
-    os.pwrite(descriptor, pixels.tobytes(), place * pixels.nbytes)
+    content, at = pixels.tobytes(), place * pixels.nbytes
+    while content:  # a disk that fills up takes a part of it first
+        count = os.pwrite(descriptor, content, at)
+        content, at = content[count:], at + count
     planes = planar(pixels)
     digest = image_digest(label_kind(classes)(label).tobytes(), planes)
     return Decoded(path, label, is_test, place, digest, hashlib.sha256(planes).digest(), *own)

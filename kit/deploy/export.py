@@ -83,7 +83,7 @@ def _compare(model: Model, exported: bytes, ends: predict.Ends) -> None:
     images = [generator.integers(0, 256, ends.image, np.uint8) for _ in range(_TRIED)]
     with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
         path = Path(scratch, MODEL)
-        path.write_bytes(exported)
+        store.write(path, exported)
         both = (model, msgspec.structs.replace(model, path=path))
         first, second = (predict.probabilities(one, "litert", images, _input(model)) for one in both)
     if first.tobytes() != second.tobytes():

@@ -79,7 +79,7 @@ def _unpacked(run: Run, cell: Cell, scratch: Path) -> Model:
     if content is None:
         raise KitError(f"{run.folder} has no .tflite file of {cell.name}", f"`{run.command}` makes one")
     file = scratch / MODEL
-    file.write_bytes(content)
+    store.write(file, content)
     return msgspec.structs.replace(model, path=file)
 
 

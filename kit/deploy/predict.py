@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec import Struct
 
-from kit import process
+from kit import process, store
 from kit.bench.transport import WORKER
 from kit.bench.values import reason
 from kit.console import counted
@@ -147,7 +147,7 @@ def probabilities(model: Model, interpreter: str, images: Sequence[Pixels], scal
 
     with tempfile.TemporaryDirectory(prefix="kit-") as scratch:
         given, found = Path(scratch, "images.npy"), Path(scratch, "probabilities.npy")
-        np.save(given, np.stack(images) * np.asarray(scaling[0]) + np.asarray(scaling[1]))
+        store.write_array(given, np.stack(images) * np.asarray(scaling[0]) + np.asarray(scaling[1]))
         _agent("predict", model, interpreter, str(given), f"--output={found}")
         rows: Floats = np.load(found, allow_pickle=False)
     return rows
