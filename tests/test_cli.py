@@ -177,9 +177,15 @@ def test_without_a_network_both_ways_out_are_named(kit: Kit) -> None:
 def test_a_damaged_data_set_says_how_to_fix_it(kit: Kit) -> None:
     kit("data", "digits")
     path = kit.folder / "data" / "digits" / "images.safetensors"
-    path.write_bytes(path.read_bytes()[:1000])
-    said = kit("train", "mobilenet_v3_small", "--preset", "smoke", code=1)
-    assert "is damaged: delete it and run `kit data digits` again" in said
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-1_000_000] ^= 1
+    for damaged in (whole[:1000], flipped):
+        path.write_bytes(damaged)
+        said = kit("train", "mobilenet_v3_small", "--preset", "smoke", code=1)
+        assert "is damaged: `kit data digits` makes it again" in said
+    kit("data", "digits")
+    assert path.read_bytes() == whole
 
 
 def test_ctrl_c_stops_with_130_and_a_second_run_is_refused(kit: Kit, endless: str) -> None:

@@ -25,7 +25,7 @@ def data(
     from kit.study.datasets import OwnDataset
 
     source = _dataset(name, image_size)
-    path = prepare.prepare(folder, source, archive)
+    path = prepare.prepare(folder, source, archive, check=True)
     if isinstance(source, OwnDataset):
         for line in prepare.looked(folder, source).lines():
             console.say(line)

@@ -21,8 +21,9 @@ from kit.datasets import arrays, decode
 from kit.datasets.decode import Decoded, Refused
 from kit.datasets.listing import TEST, TRAIN, listing
 from kit.datasets.looked import MOST_NAMED, Looked, Unreadable
-from kit.datasets.splits import Data, Split, digest_over
+from kit.datasets.splits import Data, Split, damaged, digest_over
 from kit.errors import KitError
+from kit.study import datasets
 from kit.study.datasets import Found, OwnDataset
 
 _LOOKED = "looked.json"
@@ -52,12 +53,13 @@ def current(folder: Path, source: OwnDataset) -> Looked | None:
     return there if there.listing == _Read(path, source).digest else None
 
 
-def prepare(folder: Path, source: OwnDataset) -> Looked:
-    """Make sure that `folder` has the images, as the pictures are now. Images whose pictures are gone are kept.
+def prepare(folder: Path, source: OwnDataset, check: bool = False) -> Looked:
+    """Make sure that `folder` has the images, as the pictures are now. Images whose pictures are gone are kept. With `check`
+    those that are damaged are made again.
 
     Raises KitError if there is nothing to read, too much that can't be read, or a class without pictures.
     """
-    if there := current(folder, source):
+    if there := _usable(folder, source, check):
         return there
     read = _Read(Path(source.source), source)
     target = location(folder, source)
@@ -73,6 +75,20 @@ def prepare(folder: Path, source: OwnDataset) -> Looked:
         finally:
             shutil.rmtree(held, ignore_errors=True)
     return found
+
+
+def _usable(folder: Path, source: OwnDataset, check: bool) -> Looked | None:
+    """What was found, if the images are current and, where that is to be checked, whole."""
+    there = current(folder, source)
+    if there is None or not check:
+        return there
+    try:
+        load(folder, msgspec.structs.replace(source, found=there.found))
+    except KitError:
+        if not Path(source.source).exists():
+            raise
+        return None
+    return there
 
 
 def counted(source: OwnDataset) -> Found:
@@ -206,22 +222,22 @@ def _printable(path: str) -> str:
 def _write(work: Path, name: str, images: Sequence[Decoded], raw: Path, size: int, classes: int) -> None:
     """The images and labels as .npy files, in this order."""
     labels = np.array([one.label for one in images], decode.label_kind(classes))
-    np.save(work / f"{name}_labels.npy", labels)
-    shape, each = (len(images), size, size, 3), size * size * 3
-    with raw.open("rb") as source, (work / f"{name}_images.npy").open("wb") as target:
+    store.write_array(work / f"{name}_labels.npy", labels)
+    shape, each, path = (len(images), size, size, 3), size * size * 3, work / f"{name}_images.npy"
+    with store.writing(path), raw.open("rb") as source, path.open("wb") as target:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(target, header)  # type: ignore[no-untyped-call]
         for start in range(0, len(images), _GATHERED):
             part = images[start : start + _GATHERED]
             target.write(b"".join(os.pread(source.fileno(), each, one.place * each) for one in part))
+        store.to_disk(target)
 
 
 def load(folder: Path, source: OwnDataset) -> Data:
-    """The prepared images, mapped into memory. Raises KitError if they are missing, damaged, or not those of the run."""
+    """The prepared images, checked and mapped into memory. Raises KitError if they are missing, damaged or not the run's."""
     path, there = location(folder, source), looked(folder, source)
-    remedy = f"read the pictures with `kit data {source.source}`"
     if there is None:
-        raise KitError(f"the images of {source.source} are not in {folder}", remedy)
+        raise KitError(f"the images of {source.source} are not in {folder}", f"read the pictures with `{source.command}`")
     if source.found is not None and source.found != there.found:
         raise KitError(f"the pictures of {source.source} are not those that the run was made from", "use another run")
     try:
@@ -231,11 +247,8 @@ def load(folder: Path, source: OwnDataset) -> Data:
             for kind in ("images", "labels")
         ]
     except (OSError, ValueError, EOFError) as error:
-        raise KitError(f"{path} is damaged", "delete it; the same command reads the pictures again") from error
-    train, test = Split(*parts[:2]), Split(*parts[2:])
-    counts = (there.found.train_images, there.found.test_images)
-    if any(
-        s.images.shape != (n, *[source.image_size] * 2, 3) or len(s) != n for s, n in zip((train, test), counts, strict=True)
-    ):
-        raise KitError(f"{path} is damaged", "delete it; the same command reads the pictures again")
-    return Data(train, test)
+        raise damaged(path, source.command) from error
+    data = Data(Split(*parts[:2]), Split(*parts[2:]))
+    if not data.is_whole(datasets.get(msgspec.structs.replace(source, found=there.found))):
+        raise damaged(path, source.command)
+    return data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kit import store
-from kit.datasets.splits import Data, Split, digest_over, image_digests, in_order
+from kit.datasets.splits import Data, Split, damaged, digest_over, image_digests, in_order
 from kit.errors import KitError
 from kit.study import datasets
 from kit.study.datasets import Dataset, OwnDataset
@@ -34,17 +34,17 @@ def location(folder: Path, source: str | OwnDataset) -> Path:
     return folder / source / FILE
 
 
-def prepare(folder: Path, source: str | OwnDataset, archive: Path | None = None) -> Path:
+def prepare(folder: Path, source: str | OwnDataset, archive: Path | None = None, check: bool = False) -> Path:
     """Make sure that `folder` has the prepared data set, from `archive`, the embedded images, the official URL or the user's
-    pictures.
+    pictures. With `check` what is there already is read, and made again if it is damaged; `load` refuses it.
 
     Raises KitError if the images are not those of the data set, or if there is no way to get them.
     """
     target = location(folder, source)
     if isinstance(source, OwnDataset):
-        return _prepare_own(folder, source, archive)
+        return _prepare_own(folder, source, archive, check)
     name = source
-    if is_prepared(folder, name) and archive is None:
+    if archive is None and (is_whole(folder, name) if check else is_prepared(folder, name)):
         return target
     data = _check(datasets.get(name), *_obtain(name, folder, archive))
     tensors = {
@@ -59,12 +59,12 @@ def prepare(folder: Path, source: str | OwnDataset, archive: Path | None = None)
     return target
 
 
-def _prepare_own(folder: Path, source: OwnDataset, archive: Path | None) -> Path:
+def _prepare_own(folder: Path, source: OwnDataset, archive: Path | None, check: bool) -> Path:
     from kit.datasets import own
 
     if archive is not None:
         raise KitError(f"{source.source} is no archive", "leave --archive out")
-    own.prepare(folder, source)
+    own.prepare(folder, source, check)
     return own.location(folder, source)
 
 
@@ -97,9 +97,18 @@ def is_prepared(folder: Path, source: str | OwnDataset) -> bool:
     return location(folder, source).exists()
 
 
+def is_whole(folder: Path, source: str | OwnDataset) -> bool:
+    """Whether the prepared images are those of the data set. Reads all."""
+    try:
+        load(folder, source)
+    except KitError:
+        return False
+    return True
+
+
 def command(source: str | OwnDataset) -> str:
     """What gets the images."""
-    return f"kit data {source.source if isinstance(source, OwnDataset) else source}"
+    return source.command if isinstance(source, OwnDataset) else f"kit data {source}"
 
 
 def knows_official_order(folder: Path, name: str | OwnDataset) -> bool:
@@ -141,24 +150,26 @@ def _canonical_order(split: Split, expected: str, wrong: str) -> list[int]:
 
 
 def load(folder: Path, source: str | OwnDataset) -> Data:
-    """The prepared data set. Raises KitError if it is missing or damaged."""
+    """The prepared data set, every image of it checked. Raises KitError if it is missing or damaged."""
     if isinstance(source, OwnDataset):
         from kit.datasets import own
 
         return own.load(folder, source)
-    name = source
-    path = location(folder, name)
+    path = location(folder, source)
     if not path.is_file():
-        raise KitError(f"no {name} in {folder}", f"get it with `{command(name)}`")
+        raise KitError(f"no {source} in {folder}", f"get it with `{command(source)}`")
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         tensors = load_file(path)
-        return Data(
+        data = Data(
             Split(tensors["train_images"], tensors["train_labels"]),
             Split(tensors["test_images"], tensors["test_labels"]),
             tensors.get(_OFFICIAL),
         )
     except (SafetensorError, KeyError) as error:
-        raise KitError(f"{path} is damaged", f"delete it and run `kit data {name}` again") from error
+        raise damaged(path, command(source)) from error
+    if not data.is_whole(datasets.get(source)):
+        raise damaged(path, command(source))
+    return data

@@ -11,7 +11,11 @@ from msgspec import Struct
 from kit.errors import KitError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+
+    from kit.study.datasets import Dataset
 
     Images = np.ndarray[tuple[int, int, int, int], np.dtype[np.uint8]]
     Labels = np.ndarray[tuple[int], np.dtype[np.uint8] | np.dtype[np.uint16]]
@@ -37,6 +41,11 @@ class Split(Struct, frozen=True):
         """The images at these places, in their order."""
         return Split(self.images[places], self.labels[places])
 
+    def is_whole(self, size: int, digest: str) -> bool:
+        """Whether it is the split with this content digest, of images `size` pixels wide and high, in canonical order."""
+        fits = self.labels.ndim == 1 and self.images.shape == (*self.labels.shape, size, size, 3)
+        return fits and hashlib.sha256(b"".join(image_digests(self))).hexdigest() == digest
+
 
 class Data(Struct, frozen=True):
     """A prepared data set. Both splits are in canonical order: sorted by each image's digest, so never by class.
@@ -48,6 +57,14 @@ class Data(Struct, frozen=True):
     train: Split
     test: Split
     official: Order | None = None
+
+    def is_whole(self, known: Dataset) -> bool:
+        """Whether these are the images of that data set, each once and in their places: a disk may have lost some."""
+        return (
+            self.train.is_whole(known.image_size, known.train_digest)
+            and self.test.is_whole(known.image_size, known.test_digest)
+            and (self.official is None or sorted(self.official.tolist()) == list(range(len(self.train))))
+        )
 
     def held_out(self, validation_images: int) -> tuple[Split, Split]:
         """What to train on, and what to select the best epoch on: held-out training images, or, with 0, the test set."""
@@ -62,6 +79,11 @@ class Data(Struct, frozen=True):
         if self.official is None:
             raise KitError("the official order of the images is unknown", "give `kit data` the official archive")
         return self.train.taken(self.official[self.official >= validation_images][:count]).images
+
+
+def damaged(path: Path, command: str) -> KitError:
+    """What to say of prepared images that are no longer what they were; the command makes them again."""
+    return KitError(f"{path} is damaged", f"`{command}` makes it again")
 
 
 def image_digests(split: Split) -> list[bytes]:

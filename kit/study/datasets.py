@@ -63,6 +63,13 @@ class OwnDataset(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
         return self.folder or self.arrays
 
     @property
+    def command(self) -> str:
+        """What reads the pictures: with its name alone if its other settings are the defaults."""
+        if (self.test_share, self.split_seed) != (0.2, 1):
+            return "kit data PRESET.toml"
+        return f"kit data {self.source}" + (f" --image-size {self.image_size}" if self.image_size != 64 else "")
+
+    @property
     def name(self) -> str:
         """What it is called: the name of its folder or file, as far as that can name a file anywhere."""
         path = PurePath(self.source)
@@ -114,7 +121,7 @@ def name_of(source: str | OwnDataset) -> str:
 def _own(source: OwnDataset) -> Dataset:
     found = source.found
     if found is None:
-        raise KitError(f"the pictures of {source.source} were not read yet", f"read them with `kit data {source.source}`")
+        raise KitError(f"the pictures of {source.source} were not read yet", f"read them with `{source.command}`")
     return Dataset(
         source.name,
         source.name,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from kit.datasets import cifar10, pickled, prepare
 from kit.datasets.splits import Split, canonical, content_digest
@@ -298,6 +299,22 @@ def test_the_official_archive_tells_the_official_order(tmp_path: Path, official:
     held_out = {image.tobytes() for image in data.held_out(5)[1].images}
     left = [image for image in raw.images if image.tobytes() not in held_out]
     np.testing.assert_array_equal(data.calibration(7, 5, "official"), np.stack(left[:7]))
+
+
+@pytest.mark.parametrize("tensor", ["train_images", "train_labels", "test_images", "test_labels", "train_official_order"])
+def test_prepared_images_that_changed_on_disk_are_an_error_and_made_again(
+    tmp_path: Path, official: Path, tensor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = prepare.prepare(tmp_path / "data", "cifar10", official)
+    whole = path.read_bytes()
+    tensors = load_file(path)
+    tensors[tensor].reshape(-1)[1] ^= 1
+    save_file(tensors, path)
+    with pytest.raises(KitError, match="is damaged: `kit data cifar10` makes it again"):
+        prepare.load(tmp_path / "data", "cifar10")
+    monkeypatch.setattr(cifar10, "download", lambda folder: official)
+    prepare.prepare(tmp_path / "data", "cifar10", check=True)
+    assert path.read_bytes() == whole
 
 
 def test_another_archive_of_the_same_images_does_not(tmp_path: Path, official: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import warnings
 import zlib
@@ -253,12 +254,42 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert read(tmp_path, root)[0].count == 21  # the pictures are gone, the prepared images are not
 
 
-def test_damaged_arrays_are_an_error(tmp_path: Path) -> None:
-    _, source = read(tmp_path, folder(tmp_path / "in", {"a": 10, "b": 10}))
-    place = own.location(tmp_path / "data", source)
-    (place / "train_images.npy").write_bytes((place / "train_images.npy").read_bytes()[:500])
-    with pytest.raises(KitError, match="is damaged"):
+@pytest.mark.parametrize("name", ["train_images", "train_labels", "test_images", "test_labels"])
+@pytest.mark.parametrize("damage", ["cut off", "a flipped bit", "another size"])
+def test_damaged_arrays_are_an_error_and_made_again(tmp_path: Path, name: str, damage: str) -> None:
+    root = folder(tmp_path / "in", {"a": 10, "b": 10})
+    _, source = read(tmp_path, root)
+    path = own.location(tmp_path / "data", source) / f"{name}.npy"
+    whole = path.read_bytes()
+    spoilt = bytearray(whole if damage != "cut off" else whole[:-3])
+    spoilt[-1] ^= damage == "a flipped bit"
+    path.write_bytes(spoilt if damage != "another size" else whole.replace(b"16, 16", b"8, 32 "))
+    if damage == "another size" and "labels" in name:
+        np.save(path, np.load(path).astype(np.uint16))
+    with pytest.raises(KitError, match=r"is damaged: `kit data .*/in --image-size 16` makes it again"):
         own.load(tmp_path / "data", source)
+    prepare.prepare(tmp_path / "data", source, check=True)
+    assert path.read_bytes() == whole
+
+
+def test_damaged_arrays_whose_pictures_are_gone_are_an_error(tmp_path: Path) -> None:
+    root = folder(tmp_path / "in", {"a": 10, "b": 10})
+    _, source = read(tmp_path, root)
+    (own.location(tmp_path / "data", source) / "test_images.npy").unlink()
+    root.rename(tmp_path / "away")
+    with pytest.raises(KitError, match="is damaged"):
+        prepare.prepare(tmp_path / "data", source, check=True)
+
+
+def test_arrays_are_on_the_disk_before_they_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+
+    def note(descriptor: int) -> None:
+        synced.append(re.sub(r"^\.|\.\d+\.partial$", "", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+
+    monkeypatch.setattr(os, "fsync", note)
+    _, source = read(tmp_path, folder(tmp_path / "in", {"a": 10, "b": 10}))
+    assert sorted(synced) == sorted(path.name for path in own.location(tmp_path / "data", source).iterdir())
 
 
 def test_pictures_that_were_not_read_are_an_error_and_not_a_crash() -> None:
