@@ -32,25 +32,41 @@ _GATHERED = 500  # images at once
 
 
 def location(folder: Path, source: OwnDataset) -> Path:
-    """The folder of the prepared images: another one for other settings."""
-    settings = msgspec.structs.replace(source, found=None)
-    return folder / f"{source.name}-{store.digest(msgspec.json.encode(settings))[:8]}"
+    """The folder of the prepared images: another one for other settings, and for pictures that are elsewhere. If a run
+    names what was found, that is enough: it may have been moved, or be a worker's, that has no pictures."""
+    where = str(Path(source.source).resolve())
+    settings = msgspec.structs.replace(source, folder=where if source.folder else "", arrays=where if source.arrays else "")
+    settings = msgspec.structs.replace(settings, found=None)
+    own = folder / f"{source.name}-{store.digest(msgspec.json.encode(settings))[:8]}"
+    if source.found is None or _is_of(own, source.found):
+        return own
+    return next((one for one in sorted(folder.glob(f"{source.name}-*")) if _is_of(one, source.found)), own)
+
+
+def _is_of(place: Path, found: Found) -> bool:
+    there = _looked(place)
+    return there is not None and there.found == found
 
 
 def looked(folder: Path, source: OwnDataset) -> Looked | None:
     """What was found when the images were prepared; None if they aren't, or not whole."""
+    return _looked(location(folder, source))
+
+
+def _looked(place: Path) -> Looked | None:
     try:
-        return msgspec.json.decode((location(folder, source) / _LOOKED).read_bytes(), type=Looked)
+        return msgspec.json.decode((place / _LOOKED).read_bytes(), type=Looked)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
 def current(folder: Path, source: OwnDataset) -> Looked | None:
     """What was found, unless the pictures have changed since: those that are gone have not."""
-    there, path = looked(folder, source), Path(source.source)
-    if there is None or not path.exists():
-        return there
-    return there if there.listing == _Read(path, source).digest else None
+    path = Path(source.source)
+    if not path.exists():
+        return looked(folder, source)
+    there = looked(folder, msgspec.structs.replace(source, found=None))
+    return there if there and there.listing == _Read(path, source).digest else None
 
 
 def prepare(folder: Path, source: OwnDataset, check: bool = False) -> Looked:
@@ -62,7 +78,7 @@ def prepare(folder: Path, source: OwnDataset, check: bool = False) -> Looked:
     if there := _usable(folder, source, check):
         return there
     read = _Read(Path(source.source), source)
-    target = location(folder, source)
+    target = location(folder, msgspec.structs.replace(source, found=None))
     held = target.with_name(f".{target.name}.work")
     with store.exclusive(held):
         try:

@@ -292,6 +292,33 @@ def test_arrays_are_on_the_disk_before_they_count(tmp_path: Path, monkeypatch: p
     assert sorted(synced) == sorted(path.name for path in own.location(tmp_path / "data", source).iterdir())
 
 
+def test_projects_that_share_a_data_folder_keep_their_own_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, data, found = OwnDataset(folder="pictures", image_size=16), tmp_path / "data", []
+    for project, count in (("one", 10), ("two", 12)):
+        folder(tmp_path / project / "pictures", {"a": count, "b": 10})
+        monkeypatch.chdir(tmp_path / project)
+        found.append(own.prepare(data, source).found)
+    for project, one in zip(("one", "two"), found, strict=True):
+        monkeypatch.chdir(tmp_path / project)
+        assert own.prepare(data, source).found == one
+        assert len(own.load(data, msgspec.structs.replace(source, found=one)).train) == one.train_images
+
+
+def test_a_run_that_was_moved_finds_its_images_also_without_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(tmp_path / "one" / "pictures", {"a": 10, "b": 10})
+    monkeypatch.chdir(tmp_path / "one")
+    source = OwnDataset(folder="pictures", image_size=16)
+    source = msgspec.structs.replace(source, found=own.prepare(Path("data"), source).found)
+    (tmp_path / "one").rename(tmp_path / "two")
+    monkeypatch.chdir(tmp_path / "two")
+    assert len(own.load(Path("data"), source).train) == 16
+    assert own.prepare(Path("data"), source).found == source.found
+    Path("pictures").rename("away")
+    assert own.current(Path("data"), source) and len(own.load(Path("data"), source).test) == 4
+
+
 def test_pictures_that_were_not_read_are_an_error_and_not_a_crash() -> None:
     with pytest.raises(KitError, match="were not read yet"):
         datasets.get(OwnDataset(folder="flowers"))
