@@ -119,16 +119,30 @@ def exclusive(folder: Path, patience_s: float = 5.0) -> Iterator[int]:
     The lock lives until the last descriptor closes, so workers that outlive a killed parent still hold the folder. They
     end within moments: `patience_s` is how long to wait for that.
     """
+    descriptor = _locked(folder, patience_s)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise KitError(f"cannot write to {folder} ({error.strerror})", _way_out(folder, error)) from error
-    try:
-        _acquire(descriptor, folder, patience_s)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _locked(folder: Path, patience_s: float) -> int:
+    """The descriptor of the folder's lock, once it is held. Raises KitError."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise KitError(f"cannot write to {folder} ({error.strerror})", _way_out(folder, error)) from error
+        try:
+            _acquire(descriptor, folder, patience_s)
+            is_there = os.fstat(descriptor).st_nlink > 0
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if is_there:
+            return descriptor
+        os.close(descriptor)  # its last holder deleted it with the folder: others lock a new one
 
 
 def _way_out(folder: Path, error: OSError) -> str:

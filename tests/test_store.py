@@ -1,8 +1,11 @@
 import errno
 import gzip
 import os
+import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,15 @@ def test_a_packed_file_is_unpacked_up_to_a_limit(tmp_path: Path, monkeypatch: py
         (tmp_path / "file.gz").write_bytes(damaged)
         with pytest.raises(KitError, match=r"file.gz cannot be read"):
             store.read(tmp_path / "file")
+
+
+def test_a_lock_that_its_holder_deletes_holds_nobody_else(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    with ThreadPoolExecutor() as pool:
+        with store.exclusive(folder):
+            waiting = pool.submit(store._locked, folder, 5.0)
+            time.sleep(0.3)
+            shutil.rmtree(folder)
+        descriptor = waiting.result()
+    assert store.is_held(folder)
+    os.close(descriptor)

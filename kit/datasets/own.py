@@ -82,6 +82,8 @@ def prepare(folder: Path, source: OwnDataset, check: bool = False) -> Looked:
     held = target.with_name(f".{target.name}.work")
     with store.exclusive(held):
         try:
+            if there := _usable(folder, source, check):  # another kit made them meanwhile
+                return there
             work = held / "new"
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)

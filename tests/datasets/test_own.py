@@ -6,9 +6,12 @@ import io
 import os
 import re
 import sys
+import threading
+import time
 import warnings
 import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -317,6 +320,27 @@ def test_a_run_that_was_moved_finds_its_images_also_without_pictures(
     assert own.prepare(Path("data"), source).found == source.found
     Path("pictures").rename("away")
     assert own.current(Path("data"), source) and len(own.load(Path("data"), source).test) == 4
+
+
+def test_pictures_are_read_once_by_two_that_begin_together(tmp_path: Path) -> None:
+    """The second waits for the lock of the first, which then deletes it."""
+    source = OwnDataset(folder=str(folder(tmp_path / "in", {"a": 10, "b": 10})), image_size=16)
+    work = tmp_path / "data" / f".{own.location(tmp_path / 'data', source).name}.work"
+    read, began, into = [], threading.Event(), own._Read.into
+
+    def slow(self: own._Read, place: Path) -> own.Looked:
+        read.append(place)
+        began.set()
+        time.sleep(0.5)
+        return into(self, place)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as pool:
+        patch.setattr(own._Read, "into", slow)
+        first = pool.submit(own.prepare, tmp_path / "data", source)
+        began.wait()
+        second = pool.submit(own.prepare, tmp_path / "data", source)
+        assert first.result() == second.result() and len(read) == 1
+    assert not work.exists()
 
 
 def test_pictures_that_were_not_read_are_an_error_and_not_a_crash() -> None:
