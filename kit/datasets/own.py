@@ -7,6 +7,7 @@ read again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 from collections import Counter
@@ -207,23 +208,21 @@ class _Read:
 
 def divided(images: Iterable[Decoded], share: float, seed: int) -> tuple[list[Decoded], list[Decoded]]:
     """Training and test images. Those that are not given for one purpose are drawn, class by class, by a hash of the seed
-    and the image: neither names nor their order matter, and an image that is there twice is on one side only."""
+    and the pixels: neither names nor their order matter, and copies of a picture, also in other classes, are on one side."""
     train: list[Decoded] = []
     test: list[Decoded] = []
-    drawn: dict[int, list[tuple[bytes, Decoded]]] = {}
+    drawn: dict[int, list[Decoded]] = {}
     for one in images:
         if one.is_test is None:
-            key = hashlib.sha256(seed.to_bytes(8, "big") + one.digest).digest()
-            drawn.setdefault(one.label, []).append((key, one))
+            drawn.setdefault(one.label, []).append(one)
         else:
             (test if one.is_test else train).append(one)
+    chosen: set[bytes] = set()
     for own in drawn.values():
-        own.sort(key=lambda pair: (pair[0], pair[1].path))
-        count = max(1, round(share * len(own)))
-        while 0 < count < len(own) and own[count][0] == own[count - 1][0]:
-            count += 1
-        test += [one for _, one in own[:count]]
-        train += [one for _, one in own[count:]]
+        own.sort(key=lambda one: hashlib.sha256(seed.to_bytes(8, "big") + one.pixels).digest())
+        chosen |= {one.pixels for one in own[: max(1, round(share * len(own)))]}
+    for one in itertools.chain(*drawn.values()):
+        (test if one.pixels in chosen else train).append(one)
     return train, test
 
 

@@ -202,8 +202,11 @@ def test_copies_of_a_picture_are_on_one_side(tmp_path: Path) -> None:
     root = folder(tmp_path / "in", {"a": 10, "b": 10})
     for index in range(10):
         (root / "a" / f"copy{index}.png").write_bytes((root / "a" / f"{index:03}.png").read_bytes())
+    for index in range(3):  # in another class, too
+        (root / "b" / f"copy{index}.png").write_bytes((root / "a" / f"{index:03}.png").read_bytes())
     for seed in range(5):
-        assert read(tmp_path, root, split_seed=seed)[0].twins_count == 0
+        looked, _ = read(tmp_path, root, split_seed=seed)
+        assert looked.twins_count == 0 and looked.torn == 9
 
 
 @pytest.mark.parametrize(
