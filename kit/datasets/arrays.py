@@ -47,7 +47,7 @@ def read(path: Path) -> tuple[tuple[str, ...], list[Part]]:
                 raise KitError(f"{path} is refused", f"it unpacks to more than {_MOST_BYTES >> 30} GiB")
         with np.load(path, allow_pickle=False) as arrays:
             parts = [_part(path, arrays, *names) for names in _layout(path, set(arrays.files))]
-            names = [str(name) for name in arrays["classes"].tolist()] if "classes" in arrays.files else None
+            names = _names(path, arrays["classes"]) if "classes" in arrays.files else None
     except KitError:
         raise
     except Exception as error:  # a hostile file makes zipfile and numpy raise anything
@@ -73,6 +73,16 @@ def _part(path: Path, arrays: np.lib.npyio.NpzFile, name: str, labels_name: str,
     if labels.dtype.kind not in "iu" or labels.shape != (len(images),) or not len(images):
         raise KitError(f"{labels_name} of {path} has no whole number for each image of {name}", "number the classes from 0")
     return Part(name, images, labels, is_test)
+
+
+def _names(path: Path, names: NDArray[np.generic]) -> list[str]:
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        wrong = f"`classes` of {path} is no list of text but {names.dtype} of shape {names.shape}"
+        raise KitError(wrong, "give the names of the classes, in the order of their numbers")
+    try:
+        return [name.decode() if isinstance(name, bytes) else name for name in names.tolist()]
+    except UnicodeDecodeError as error:
+        raise KitError(f"`classes` of {path} is not UTF-8 ({error})", "give the names of the classes as text") from error
 
 
 def _classes(path: Path, parts: list[Part], names: list[str] | None) -> tuple[str, ...]:

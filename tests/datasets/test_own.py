@@ -351,6 +351,15 @@ def test_pictures_that_were_not_read_are_an_error_and_not_a_crash() -> None:
         datasets.get(OwnDataset(folder="flowers"))
 
 
+SMALL = {"x": np.zeros((4, 8, 8), np.uint8), "y": [0, 1, 0, 1]}
+
+
+@pytest.mark.parametrize("classes", [["cat", "Hündin"], [b"cat", "Hündin".encode()]])
+def test_names_of_classes_are_text_also_as_bytes(tmp_path: Path, classes: list[str] | list[bytes]) -> None:
+    np.savez(tmp_path / "named.npz", **SMALL, classes=np.array(classes))  # type: ignore[arg-type]
+    assert arrays.read(tmp_path / "named.npz")[0] == ("cat", "Hündin")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -361,6 +370,9 @@ def test_pictures_that_were_not_read_are_an_error_and_not_a_crash() -> None:
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": [0, 1, 0, -1]}, "labels from -1"),
         ({"x": np.zeros((4, 8, 8), np.uint8), "y": [0, 1, 0, 1], "classes": ["one"]}, "and 1 classes"),
         ({"x": np.array([{}, {}], object), "y": [0, 1]}, "can't be read"),
+        (SMALL | {"classes": [b"\xff", b"b"]}, "`classes` of .* is not UTF-8"),
+        (SMALL | {"classes": [1, 2]}, r"`classes` of .* is no list of text but int64 of shape \(2,\): give the names"),
+        (SMALL | {"classes": "ab"}, r"`classes` of .* is no list of text but <U2 of shape \(\)"),
     ],
 )
 def test_arrays_that_are_none_are_one_line(tmp_path: Path, content: dict[str, object], said: str) -> None:
