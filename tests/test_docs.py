@@ -106,7 +106,10 @@ def test_contributing_names_files_that_exist() -> None:
 def test_the_findings_have_the_accuracies_of_the_runs() -> None:
     """But for one bullet, whose numbers are of a benchmark: it names the command."""
     reports = ROOT / "reports"
-    files = [reports / name for name in ("reference/results.json", "reference/short.csv", "seeds/results.json")]
+    files = [
+        reports / name
+        for name in ("reference/results.json", "reference/short.csv", "seeds/results.json", "seeds-50/results.json")
+    ]
     values = {f"{float(number):.4f}" for path in files for number in re.findall(r"\d+\.\d+", path.read_text("utf-8"))}
     evaluated = [
         msgspec.json.decode(path.read_bytes())["values"] for path in reports.glob("reference/*@1/s*/int8/evaluate.json")

@@ -16,7 +16,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("run", ["reference", "seeds"])
+@pytest.mark.parametrize("run", ["reference", "seeds", "seeds-50"])
 def test_its_records_hold_and_give_the_committed_report(kit: Kit, run: str) -> None:
     committed = contents(REPORTS / run)
     for name in (

@@ -70,6 +70,8 @@ def test_the_front_and_the_commands(tmp_path: Path) -> None:
     assert len(front) > 1 and gzip == sorted(gzip, reverse=True) and top1 == sorted(top1, reverse=True)
     several = make(tmp_path / "several", only_mobilenet, seeds=(2, 3))
     assert choice.command(several, Point("mobilenet", 60, "int8")) == "kit compress several mobilenet@2/s60/int8"
+    (several.folder / f"{several.preset.name}.toml").touch()
+    assert choice.command(several, Point("mobilenet", 60, "int8")).startswith("kit reproduce --preset ")
     assert choice.command(run, Point("mobilenet_v3_small_minimalistic", 0, "int8")) == (
         "kit reproduce --preset paper --all mobilenet_v3_small_minimalistic/s00/int8"
     )

@@ -57,11 +57,14 @@ def _row(one: Choice, fronts: str, run: Run, language: Language) -> TableRow:
 
 
 def command(run: Run, point: Point) -> str:
-    """What makes the file of a point, of the first seed: by the built-in preset or, for any other, in the run itself."""
+    """What makes the file of a point, of the first seed: by the built-in preset or by one that lies beside the records, else
+    in the run itself."""
     seed, known = run.preset.seeds[0], built_in(run.preset)
     name = point.name if len(run.preset.seeds) == 1 else point.of_seed(seed).name
     if known is None or seed not in known.seeds or _protocol(known) != _protocol(run.preset):
-        return f"kit compress {run.folder.resolve().name} {name}"
+        own = f"{run.preset.name}.toml"
+        is_beside = (run.folder / own).is_file()
+        return f"kit reproduce --preset {own} {name}" if is_beside else f"kit compress {run.folder.resolve().name} {name}"
     extra = "" if point.architecture in known.architectures else " --all"
     return f"kit reproduce --preset {known.name}{extra} {name}"
 
