@@ -60,7 +60,9 @@ def _zipped(path: Path) -> tuple[Any, str]:
     """The configuration in a .keras file, and the version of Keras that wrote it."""
     with zipfile.ZipFile(path) as archive:
         metadata = json.loads(archive.read("metadata.json"))
-        return json.loads(archive.read("config.json")), str(metadata.get("keras_version", ""))
+        config = json.loads(archive.read("config.json"))
+    config["compile_config"] = None  # an optimizer, which `load` leaves out
+    return config, str(metadata.get("keras_version", ""))
 
 
 def _hdf5(path: Path) -> tuple[Any, str]:

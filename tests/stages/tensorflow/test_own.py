@@ -219,7 +219,7 @@ def test_weights_that_are_elsewhere_are_refused(tmp_path: Path, lead: Callable[.
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_a_trained_network_keeps_its_weights(tmp_path: Path, suffix: str) -> None:
     model = conv()
-    model.compile("adam", "mse")
+    model.compile(keras.optimizers.Adam(1e-3), keras.losses.MeanSquaredError())
     model.save(tmp_path / f"mine.{suffix}")
     loaded = checked(Network(model=str(tmp_path / f"mine.{suffix}")))
     assert all((a == b).all() for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True))
