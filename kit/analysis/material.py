@@ -11,7 +11,7 @@ from msgspec import Struct
 from kit import store
 from kit.analysis.descriptive import wilson
 from kit.analysis.merging import merged
-from kit.analysis.results import Result, results
+from kit.analysis.results import Result, in_one_series, results
 from kit.analysis.summary import OneRun, Trainings
 from kit.analysis.tradeoffs import Tradeoff
 from kit.analysis.trainings import PROPORTION, mean_interval
@@ -132,7 +132,7 @@ def gather(run: Run, *concluded: OneRun, group: Trainings | None = None, found: 
     """Read all records of `run`; `concluded` is what follows from each of its trainings, `group` from all of them, and
     `found` are the run's results, if they are known already."""
     order = {cell: index for index, cell in enumerate(run.preset.cells())}
-    each = sorted(results(run) if found is None else found, key=lambda r: order[r.cell])
+    each = in_one_series(sorted(results(run) if found is None else found, key=lambda r: order[r.cell]))
     stale = {name: why for result in each for name, why in result.stale.items()}
     over = group or concluded[0]
     return Material(run, merged(each), each, list(_sources(run)), concluded, over.verdicts, over.tradeoffs, stale)
