@@ -94,11 +94,8 @@ def test_both_interpreters_and_delegates_measure_side_by_side(smoke: Kit, kit: K
     kit("report", "smoke")
     run = json.loads((kit.folder / "reports" / "smoke" / "results.json").read_text())["runs"][0]
     assert sorted(bench["interpreter"] for bench in run["benches"]) == ["litert"] * 6 + ["tflite"] * 4
-    assert {(cell["interpreter"], cell["delegate"]) for cell in run["cells"]} == {
-        ("litert", "none"),  # as the study measured
-        ("litert", "xnnpack"),
-        (None, None),
-    }
+    shown = {(cell["interpreter"], cell["delegate"]) for cell in run["cells"]}
+    assert shown == {("litert", "xnnpack"), (None, None)}, "that series has the most cells"
 
 
 def test_options_mean_the_same_with_and_without_a_host(smoke: Kit, kit: Kit) -> None:

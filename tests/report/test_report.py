@@ -174,9 +174,11 @@ def test_what_was_emulated_or_is_not_valid_says_so(smoke: Kit, kit: Kit) -> None
     run = kit.folder / "run"
     shutil.copytree(smoke.folder / "runs" / "smoke", run)
     cell = run / "mobilenet_v3_small@1" / "s00" / "float32"
+    for path in run.rglob(BENCH):
+        record = json.loads(path.read_text())
+        record["values"] |= {"origin": "emulated"}
+        path.write_text(json.dumps(record))
     record = json.loads((cell / BENCH).read_text())
-    record["values"] |= {"origin": "emulated"}
-    (cell / BENCH).write_text(json.dumps(record))
     record["values"] |= {"origin": "device", "device": {"model": "Raspberry Pi 4 Model B"}}
     record["values"] |= {"validity": "invalid", "invalid_reasons": ["throttled | twice"]}
     (cell / "bench.pi4-tflite-t1.json").write_text(json.dumps(record))
