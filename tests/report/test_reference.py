@@ -19,15 +19,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("run", ["reference", "seeds", "seeds-50"])
 def test_its_records_hold_and_give_the_committed_report(kit: Kit, run: str) -> None:
     committed = contents(REPORTS / run)
-    for name in (
-        "report.md",
-        "report.html",
-        "results.json",
-        "results.csv",
-        "figures/top1-by-sparsity.svg",
-        "details/cells.md",
-    ):
+    for name in ("report.md", "results.json", "results.csv", "figures/top1-by-sparsity.svg", "details/cells.md"):
         assert name in committed
+    assert run == "seeds" or "report.html" in committed
     assert len(committed["report.md"]) <= 60_000
     shutil.copytree(REPORTS / run, kit.folder / "reports" / run)
     assert "records hold" in kit("verify", f"reports/{run}")
@@ -37,7 +31,7 @@ def test_its_records_hold_and_give_the_committed_report(kit: Kit, run: str) -> N
         shutil.rmtree(kit.folder / "reports" / run / name)
     kit("report", f"reports/{run}")
     made = contents(kit.folder / "reports" / run)
-    assert made.keys() == committed.keys()
+    assert made.keys() == committed.keys() | {"report.html"}  # too large to commit with several seeds
     assert [name for name in committed if made[name] != committed[name]] == []
 
 
