@@ -82,8 +82,7 @@ def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
     if not found:
         there = [cell.name for cell in run.preset.cells() if store.is_there(run.path(cell, MODEL))]
         if not there and bundle.left_out(run):
-            remedy = f"`{run.command.partition(' --run ')[0]}` makes the whole run again"
-            raise KitError(f"{run.folder} is a bundle without .tflite files", remedy)
+            raise KitError(f"{run.folder} is a bundle without .tflite files", f"`{run.made_by}` makes the whole run again")
         remedy = f"it has {', '.join(there)}" if there else f"`{run.command}` makes some"
         raise KitError(f"{run.folder} has no .tflite files of these cells", remedy)
     return found

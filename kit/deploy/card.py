@@ -106,7 +106,7 @@ def _shown(facts: Facts, signed: Signed) -> dict[str, object]:
         "epochs": preset.training.epochs,
         "seed": cell.seed,
         "preset": preset.name,
-        "command": f"{facts.run.command.partition(' --run ')[0]} {cell.name}",  # without folders of the author's machine
+        "command": f"{facts.run.made_by} {cell.name}",  # without folders of the author's machine
         "is_own": not isinstance(preset.dataset, str),
         "digest": facts.digest,
         "beside": facts.result.engine.without_delegate if facts.result.engine else None,

@@ -42,13 +42,18 @@ class Run(Struct, frozen=True):
 
     @property
     def command(self) -> str:
-        """What brings the run up to date. A preset of the user's own is named by its name, unless it lies in the run."""
+        """What brings the run up to date."""
+        return f"{self.made_by} --run {self.folder}"
+
+    @property
+    def made_by(self) -> str:
+        """What makes such a run. A preset of the user's own is named by its name, unless it lies in the run."""
         name = self.preset.name
         known = built_in(self.preset)
         is_built_in = known is not None and replace(self.preset, seeds=known.seeds) in (known, known.with_extra())
         own = self.folder / f"{name}.toml"
         preset = name if is_built_in else own if own.is_file() else own.name
-        return f"kit reproduce --preset {preset} --run {self.folder}"
+        return f"kit reproduce --preset {preset}"
 
     def by_seed(self) -> list[Run]:
         """The run seed by seed; itself if it has only one."""
