@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kit.analysis.summary import OneRun
     from kit.analysis.verdicts import Verdict
     from kit.report.language import Language
+    from kit.runs.again import Comparison
+    from kit.runs.run import Run
     from kit.study.preset import Preset
 
 
@@ -121,18 +123,30 @@ def status(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = 
         raise KitError(f"{folder}: {damaged}", "move it away, and its stage will run again")
 
 
-def verify(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = False) -> None:
+def verify(
+    run: opt.RunArgument,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Another run or bundle: which files of both are byte-identical?", show_default=False),
+    ] = None,
+    runs: opt.Runs = opt.RUNS,
+    as_json: opt.Json = False,
+) -> None:
     """Recompute a run's hashes, counts and sizes from the stored files."""
     import msgspec
 
     from kit.runs import bundle
+    from kit.runs.again import compare
     from kit.runs.run import open_run
     from kit.workflow.verify import problems
 
     found = open_run(find_run(run, runs))
+    other = open_run(find_run(against, runs)) if against else None
     wrong, count = list(problems(found)), len(found.record_paths())
+    compared = compare(found, other) if other and not wrong else None
     if as_json:
-        console.print_json(msgspec.json.encode({"records": count, "problems": wrong}))
+        beside = {"against": compared} if compared else {}
+        console.print_json(msgspec.json.encode({"records": count, "problems": wrong, **beside}))
     for line in [] if as_json else wrong:
         console.say(line)
     absent, parts = len(bundle.left_out(found)), len(bundle.parts(found))
@@ -145,6 +159,27 @@ def verify(run: opt.RunArgument, runs: opt.Runs = opt.RUNS, as_json: opt.Json = 
             files = console.counted(absent - parts, "file that they name is", "files that they name are")
             also = "; nor are predictions of training images" if parts else ""
             console.say(f"{files} not part of this bundle, so not checked{also}")
+    if other and compared:
+        _say_compared(compared, found, other, as_json)
+
+
+def _say_compared(compared: Comparison, run: Run, other: Run, as_json: bool) -> None:
+    """Raises KitError if a file of both differs."""
+    if not as_json:
+        console.say(f"byte-identical to {other.folder}: {', '.join(compared.counts())}")
+        for name, reasons in compared.different.items():
+            console.say(f"{name} differs: {'; '.join(reasons) or 'the records say nothing that could decide it'}")
+        if compared.follow:
+            console.say(
+                f"{console.counted(len(compared.follow), 'other file differs', 'other files differ')} because of those"
+            )
+        if compared.alone:
+            console.say(f"{console.counted(len(compared.alone), 'file is', 'files are')} in only one of the two")
+    if compared.unlike:
+        raise KitError(
+            f"{run.folder}: {console.counted(len(compared.unlike), 'file differs', 'files differ')} from {other.folder}",
+            "docs/training.md says what decides their bytes",
+        )
 
 
 def publish(
