@@ -127,8 +127,8 @@ def in_one_series(results: list[Result]) -> list[Result]:
 
 
 def comparable(results: list[Result]) -> list[Result]:
-    """The results for a figure: without benches that are invalid, if others are valid."""
-    is_usable = bool(usable_series(results))
+    """The results for a figure: each with the bench that is shown; without invalid ones, if others aren't."""
+    is_usable = any(r.bench and r.bench.is_valid for r in results)
     shown = [r.bench if r.bench and (r.bench.is_valid or not is_usable) else None for r in results]
     return [msgspec.structs.replace(r, benches=(one,) if one else ()) for r, one in zip(results, shown, strict=True)]
 

@@ -145,7 +145,7 @@ class _Device:
         done = {m.target.name for m in self.outcome.measured if m.series == series}
         left = [target for target in self.request.targets if target.name not in done and target.path.is_file()]
         gone = [target for target in self.request.targets if target.name not in done and not target.path.is_file()]
-        self.outcome.failed |= {(series.name, target.name): f"no file at {target.path}" for target in gone}
+        self.outcome.failed |= {(series.name, target.name): self.request.absence(target) for target in gone}
         if not left:
             return
         began, recorder = time.time(), self.recorder

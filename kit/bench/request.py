@@ -75,6 +75,12 @@ class BenchRequest:
         has_images = self.run is not None and prepare.is_prepared(self.data, self.run.preset.dataset)
         return self if has_images else replace(self, parity_images=0)
 
+    def absence(self, target: Target) -> str:
+        """What a target without a file lacks, and what brings it."""
+        if self.run and bundle.left_out(self.run):
+            return f"{self.run.folder} is a bundle without this file: `{self.run.made_by}` makes the whole run again"
+        return f"no file at {target.path}"
+
 
 def targets(run: Run, cells: Sequence[Cell]) -> list[Target]:
     """The cells that have a .tflite file. Raises KitError if none has."""

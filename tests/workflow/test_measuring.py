@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from kit.runs.bundle import LEFT_OUT
 from kit.runs.run import create
 from kit.study.grid import Cell
 from kit.study.preset import load
@@ -49,3 +50,14 @@ def test_each_task_ends_as_it_should(tiny: Path, tmp_path: Path) -> None:
     again = TaskOutcomes()
     measure(run, graph, [measured], again, shown)
     assert again.fresh == [measured] and not again.done
+
+
+def test_what_a_bundle_lacks_is_said(tmp_path: Path) -> None:
+    run = create(tmp_path / "bundle", load("smoke"))
+    (run.folder / LEFT_OUT).write_text('{"mobilenet@1/s00/int8/model.tflite": ""}')
+    task, outcome = Task("bench", Cell("mobilenet", 1, 0, "int8")), TaskOutcomes()
+    measure(run, Graph([task.cell]), [task], outcome, Shown())
+    assert (
+        outcome.failed[task]
+        == f"{run.folder} is a bundle without this file: `kit reproduce --preset smoke` makes the whole run again"
+    )
