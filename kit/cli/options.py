@@ -61,7 +61,7 @@ RunArguments = Annotated[
 Patterns = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Architectures or cells, such as mobilenet_v2 or mobilenet_v2/s60/int8; default: all.",
+        help="Architectures or cells, such as mobilenet_v2, mobilenet_v2/s60/int8 or '*/s60'; default: all.",
         autocompletion=_architectures,
     ),
 ]

@@ -72,8 +72,14 @@ class Cell(Struct, frozen=True, order=True):
         return Cell(self.architecture, self.seed, 0)
 
     def matches(self, pattern: str) -> bool:
-        """Whether `pattern` (`mobilenet_v2`, `mobilenet_v2@1/s60`, a whole name) names this cell or a part above it."""
-        return any(f"{name}/".startswith(f"{pattern}/") for name in (self.name, self.point.name))
+        """Whether `pattern` (`mobilenet_v2`, `mobilenet_v2@1/s60`, `*/s60`, a name) names this cell or a part above it."""
+        parts = pattern.split("/")
+        names = (name.split("/") for name in (self.name, self.point.name))
+        return any(len(parts) <= len(name) and all(map(_is_named, name, parts)) for name in names)
+
+
+def _is_named(part: str, wanted: str) -> bool:
+    return wanted.replace("*", part.partition("@")[0]) == part
 
 
 def _name(first: str, sparsity: int, precision: str | None) -> str:
@@ -100,17 +106,17 @@ def shortest(chosen: Collection[Cell], grid: Iterable[Cell]) -> list[str]:
 def parse_pattern(text: str, own: Iterable[str] = ()) -> str:
     """Check a name such as `mobilenet_v2`, `mobilenet_v2@2`, `mobilenet_v2/s60` or `mobilenet_v2/s60/int8` and return it.
 
-    Networks are the kit's, or the user's `own`. Raises KitError for a part that does not exist, with the nearest name that
-    does.
+    `*` is any network or sparsity: `*/s60`, `mobilenet_v2/*/int8`. Networks are the kit's, or the user's `own`.
+    Raises KitError for a part that does not exist, with the nearest name that does.
     """
     first, _, rest = text.strip("/").partition("/")
     name, at, seed = first.partition("@")
-    if name not in (known := [*architectures.ARCHITECTURES, *own]):
+    if name not in (known := [*architectures.ARCHITECTURES, *own]) and name != "*":
         raise unknown("architecture", name, known)
     if at and not re.fullmatch(r"\d{1,9}", seed):
         raise KitError(f"{seed!r} is not a seed", f"write it like {name}@1")
     sparsity, _, precision = rest.partition("/")
-    if rest and not re.fullmatch(r"s\d\d", sparsity):
+    if rest and not re.fullmatch(r"s\d\d|\*", sparsity):
         raise KitError(f"{sparsity!r} is not a sparsity", "write it like s00, s30, s60 or s90")
     if precision and precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)

@@ -138,14 +138,22 @@ def test_names_of_cells() -> None:
     assert cell.name == "mobilenet_v2@1/s60/int8"
     assert cell.variant.name == "mobilenet_v2@1/s60"
     assert cell.point.name == "mobilenet_v2/s60/int8"
-    for pattern in ("mobilenet_v2", "mobilenet_v2/s60", "mobilenet_v2@1", "mobilenet_v2@1/s60/int8"):
+    for pattern in (
+        "mobilenet_v2",
+        "mobilenet_v2/s60",
+        "mobilenet_v2@1",
+        "mobilenet_v2@1/s60/int8",
+        "*/s60",
+        "*@1",
+        "*/*/int8",
+    ):
         assert cell.matches(pattern)
-    for pattern in ("mobilenet", "mobilenet_v2@2", "mobilenet_v2@11", "mobilenet_v2/s6"):
+    for pattern in ("mobilenet", "mobilenet_v2@2", "mobilenet_v2@11", "mobilenet_v2/s6", "*@2", "*/*/float32"):
         assert not cell.matches(pattern)
     assert named(cell.name) == cell and named("mobilenet_v2/s60/int8", seed=1) == cell
 
 
-@pytest.mark.parametrize("text", ["mobilenet", "mobilenet@2", "mobilenet/s30", "mobilenet@12/s30/int8"])
+@pytest.mark.parametrize("text", ["mobilenet", "mobilenet@2", "mobilenet/s30", "mobilenet@12/s30/int8", "*/*/int8"])
 def test_patterns_are_taken(text: str) -> None:
     assert parse_pattern(text) == text
 
