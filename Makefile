@@ -7,7 +7,6 @@ PI ?= pi.local
 # What `make reference` runs, and where its bundle goes: `make reference REFERENCE=smoke BUNDLE=reports/trial` tries it out.
 REFERENCE ?= paper
 BUNDLE ?= reports/reference
-EACH_WAY := --interpreter litert --interpreter tflite --delegate none --delegate xnnpack
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: reproduce bench reference test e2e chaos lint workflows audit sbom lock clean
@@ -24,9 +23,10 @@ reference: .venv/ready            ## make the committed run again, in the images
 	$(if $(ARCHIVE),$(KIT) data cifar10 --archive $(ARCHIVE))
 	docker compose run --rm train reproduce --preset $(REFERENCE) --all
 	docker compose run --rm train audit $(REFERENCE)
-	docker compose run --rm bench bench $(REFERENCE) --protocol paper $(EACH_WAY)
+	docker compose run --rm bench bench $(REFERENCE) --protocol paper --interpreter litert --interpreter tflite \
+	  --delegate none --delegate xnnpack
 	docker compose run --rm bench bench $(REFERENCE) --protocol rigorous --interpreter litert --delegate none
-	docker compose run --rm bench bench $(REFERENCE) '*/s00' --protocol rigorous $(EACH_WAY)
+	docker compose run --rm bench bench $(REFERENCE) '*/s00' --protocol rigorous --interpreter tflite --delegate none --delegate xnnpack
 	$(SUDO) $(KIT) dev pi up
 	$(KIT) bench $(REFERENCE) --host pi.local --ssh-config .kit-pi/ssh_config --protocol trial --parity 20
 	$(SUDO) $(KIT) dev pi down

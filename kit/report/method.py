@@ -121,8 +121,8 @@ def unlike(preset: Preset, language: Language) -> list[tuple[str, str]]:
             ),
         ),
         (
-            tr("The processor used for training: sums are rounded in a different order."),
-            tr("On another make of processor the same seed can give other last bits, in .tflite files above all."),
+            tr("The processor: sums are rounded in a different order."),
+            tr("On another processor the same seed can give .tflite files with other last bits."),
         ),
     ]
     return found if preset.quantization.calibration_order == "official" else [*found, _calibration(preset, language)]
