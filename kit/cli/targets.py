@@ -102,7 +102,8 @@ class What:
         if named is None:
             return self._unpacked(_reference()), patterns
         folder = find_run(named, self.runs)
-        if str(named).partition("/")[0].partition("@")[0] in ARCHITECTURES and not folder.exists() and not named.exists():
+        first = str(named).partition("/")[0].partition("@")[0]
+        if first in (*ARCHITECTURES, "*") and not folder.exists() and not named.exists():
             return self._unpacked(_reference()), [str(named), *patterns]
         if not folder.exists() and named.suffix != ".toml":
             raise unknown("run or cell", str(named), self._names())
