@@ -36,13 +36,17 @@ def inspected(what: str, form: str) -> str:
     return run("docker", "image", "inspect", f"--format={form}", what, cwd=Path("/")).strip()
 
 
-def test_the_pi_image_and_its_base_are_the_same_twice_without_cache(project: Project, built: Records) -> None:
-    base = built["kit-pi:arm64"]["base"]
-    layers = inspected(base, "{{.RootFS.Layers}}")
-    ids = [project.build("pi", "--no-cache")[0]["id"] for _ in range(2)]
-    print(*ids, sep="\n")
-    assert ids == [built["kit-pi:arm64"]["id"]] * 2
-    assert inspected(base, "{{.RootFS.Layers}}") == layers  # so that the next build of kit-train is found in the cache
+@pytest.mark.usefixtures("built")
+def test_the_pi_image_and_its_base_are_the_same_twice_without_cache(project: Project) -> None:
+    """The images that an earlier run of these tests left may hold older Debian packages: only new ones are compared."""
+
+    def made() -> tuple[str, str]:
+        record = project.build("pi", "--no-cache")[0]
+        return record["id"], inspected(record["base"], "{{.RootFS.Layers}}")
+
+    first, second = made(), made()
+    print(first)
+    assert second == first  # the base too, so that the next build of kit-train is found in the cache
 
 
 @pytest.mark.usefixtures("built")
