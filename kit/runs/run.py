@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -122,10 +124,13 @@ def _opened(folder: Path) -> Run | None:
 
 
 def open_run(folder: Path) -> Run:
-    """The run in `folder`. Raises NotARunError if there is none, or if its preset is damaged."""
+    """The run in `folder`. Raises NotARunError if there is none, or if its preset is damaged, and KitError if one of its
+    folders is a link that leads out of it: what is written or deleted in a stranger's bundle stays in it."""
     path = folder / PRESET
     if not path.is_file():
         raise NotARunError(f"{folder} is not a run", "create one with `kit reproduce`, or name a run's folder")
+    if link := next(_links_out_of(folder), None):
+        raise KitError(f"{link} leads out of its run, to {link.resolve()}", "put a folder in the place of the link")
     try:
         raw = msgspec.json.decode(path.read_bytes())
         preset = msgspec.convert(legacy.preset(raw), Preset)
@@ -134,6 +139,15 @@ def open_run(folder: Path) -> Run:
         return Run(folder, preset, not legacy.is_unseeded(raw))
     except (msgspec.DecodeError, RecursionError, TypeError, LookupError, AttributeError, ValueError) as error:
         raise NotARunError(f"{path} is damaged ({error})", "run `kit reproduce` with its preset again") from error
+
+
+def _links_out_of(folder: Path) -> Iterator[Path]:
+    root = folder.resolve()
+    for parent, names, _ in os.walk(root):
+        for name in names:
+            path = Path(parent, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                yield folder / path.relative_to(root)
 
 
 def damaged(run: Run) -> list[str]:

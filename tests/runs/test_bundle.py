@@ -89,6 +89,22 @@ def test_a_bundle_is_judged_like_its_run(tmp_path: Path) -> None:
     assert verdicts[0] == verdicts[1] and len(verdicts[0]) == 30
 
 
+def test_a_bundle_whose_folders_lead_out_of_it_is_refused(smoke: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path)
+    kit("publish", str(smoke.folder / "runs" / "smoke"), "published")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "own.md").write_text("kept")
+    (tmp_path / "published" / "inside").symlink_to("mobilenet_v3_small@1")
+    (tmp_path / "published" / "details").symlink_to(notes)
+    for command in (("report", "published", "--reports", "."), ("verify", "published"), ("status", "published")):
+        said = kit(*command, code=1)
+        assert said == f"error: published/details leads out of its run, to {notes}: put a folder in the place of the link\n"
+    assert [path.name for path in notes.iterdir()] == ["own.md"]
+    (tmp_path / "published" / "details").unlink()
+    kit("report", "published", "--reports", ".")
+
+
 def test_predictions_of_fewer_images_are_one_line(tmp_path: Path) -> None:
     make(tmp_path / "run", lambda cell: like_the_study(cell) if cell.architecture == "mobilenet" else None)
     kit = Kit(tmp_path)
