@@ -17,7 +17,7 @@ _TRANSPORT = ("dask", "distributed", "msgpack", "msgspec")  # of other versions,
 
 @cache
 def traits() -> dict[str, str]:
-    """What has to be equal for equal results: code, packages, C library, image, instructions. Each by its name."""
+    """What has to be equal for equal results: code, packages, C library, image, processor. Each by its name."""
     known = [*environment.PACKAGES, *_TRANSPORT]
     return {
         "kit": source_digest(Path(kit.__file__).parent),
@@ -26,6 +26,8 @@ def traits() -> dict[str, str]:
         "C library": " ".join(platform.libc_ver()),
         "architecture": platform.machine(),
         "instructions": " ".join(environment.processor_features()),
+        "processor of": environment.processor_vendor(),  # its estimate of 1/sqrt(x) is in float32 files
+        "L1 data cache": f"{environment.l1d_cache_bytes() // 1024} KiB",
         "image": contents(),
         **{name: environment.version(name) for name in known},
     }

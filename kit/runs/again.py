@@ -78,7 +78,7 @@ def _unlike(one: Record, other: Record) -> Iterator[str]:
 
 
 def _deciding(environment: Mapping[str, object]) -> dict[str, object]:
-    return {name: environment.get(name) for name in ("processor", "python", "image")}
+    return {name: environment.get(name) for name in ("processor", "l1d_cache_bytes", "python", "image")}
 
 
 def _pairs(one: Mapping[str, object], other: Mapping[str, object]) -> Iterator[str]:

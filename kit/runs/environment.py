@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,7 @@ PACKAGES = (
 
 _FEATURES = ("sse4_", "avx", "fma", "amx", "f16c", "asimd", "sve", "i8mm", "bf16")
 _CPUINFO = Path("/proc/cpuinfo")
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 @cache
@@ -37,6 +39,7 @@ def environment(runs: Path) -> dict[str, object]:
         "architecture": platform.machine(),
         "processor": processor(),
         "processor_features": processor_features(),
+        "l1d_cache_bytes": l1d_cache_bytes(),
         "cores": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "image": image.identity(runs),
@@ -74,3 +77,18 @@ def processor_features() -> list[str]:
     """The vector and matrix instructions by which TensorFlow and the interpreters choose their kernels, sorted."""
     flags = _cpuinfo("flags", "Features").split()
     return sorted(flag for flag in flags if flag.startswith(_FEATURES))
+
+
+def processor_vendor() -> str:
+    """`GenuineIntel` or `AuthenticAMD`; on Arm, the number of the implementer."""
+    return _cpuinfo("vendor_id", "CPU implementer")
+
+
+def l1d_cache_bytes() -> int:
+    """The size of a core's first data cache, by which TFLite cuts the float32 sums of a calibration; 0 if it isn't known."""
+    for folder in sorted(_CACHES.glob("index*")):
+        with suppress(OSError, ValueError):
+            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+            if level == "1" and kind != "Instruction":
+                return int(size.removesuffix("K")) * 1024
+    return 0

@@ -242,13 +242,14 @@ def test_a_cells_own_failure_is_not_tried_again(lab: Lab, monkeypatch: pytest.Mo
 
 
 def test_a_machine_that_differs_is_refused_or_named_in_each_record(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    other = {"numpy": "1.0", "instructions": "avx"}
+    other = {"numpy": "1.0", "instructions": "avx", "processor of": "Zuse", "L1 data cache": "7 KiB"}
     with (
         listening(lab.run, lab.folder / "data", HERE, None) as executor,
         lab.worker(executor, "old", 1, other) as old,
     ):
         old.join(60)
         assert "numpy 1.0, not 1." in str(old.error) and "processor without " in str(old.error)
+        assert "processor of Zuse, not " in str(old.error) and "L1 data cache 7 KiB, not " in str(old.error)
         wait_for(lambda: list(executor.events()) or "old is refused" in capsys.readouterr().out)
     with listening(lab.run, lab.folder / "data", HERE, None, True) as executor, lab.worker(executor, "old", 1, other):
         outcome, _ = lab.execute(executor)
