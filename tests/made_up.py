@@ -109,11 +109,14 @@ def make(
     origin: str = "device",
     seed: int = 1,
     seeds: tuple[int, ...] = (),
+    patience_epochs: int = 50,
     bench: Callable[[Cell], dict[str, dict[str, Any]]] | None = None,
 ) -> Run:
     """A run of the paper's grid, of one `seed` or of several `seeds`. `figures` may leave a cell out; `bench` gives a cell's
     bench records by file name."""
-    run = create(folder, replace(load("paper").with_extra(), dataset=dataset, seeds=seeds or (seed,)))
+    paper = load("paper").with_extra()
+    training = replace(paper.training, patience_epochs=patience_epochs)
+    run = create(folder, replace(paper, dataset=dataset, seeds=seeds or (seed,), training=training))
     for cell in run.preset.cells():
         wanted = figures(cell)
         if wanted is None:

@@ -1,4 +1,4 @@
-"""Early stopping, looked at afterwards: which shorter patience would have left a training with the same weights."""
+"""Early stopping, looked at afterwards: how long a training waited for an epoch that was better."""
 
 from __future__ import annotations
 

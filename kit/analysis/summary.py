@@ -54,18 +54,20 @@ class OneRun(Struct, frozen=True):
 
 
 class Trainings(Struct, frozen=True):
-    """Runs that differ in nothing but the seed, or one run alone: what their trainings show of the networks.
+    """Runs that differ in nothing but seed and patience, or one run alone: what their trainings show of the networks.
 
-    `runs` are their names, in the order of `seeds` and `patience_epochs`, of which the shortest would have left all with the
-    weights that they have. A training that an earlier run has counts once: `left_out` names it, after its run. `tradeoffs`
-    say what each compression costs and saves, `forecasts` whether each published accuracy could be one more of theirs,
-    `collapses` how often int8 collapses.
+    `runs` are their names, in the order of `seeds` and `patience_epochs`. A training that several of them have counts once,
+    with the most patience: `left_out` names it in the others. `longest_wait_epochs` is the longest wait of any for an epoch
+    that was better: a training with less patience than that may have ended too early. `tradeoffs` say what each compression
+    costs and saves, `forecasts` whether each published accuracy could be one more of theirs, `collapses` how often int8
+    collapses.
     """
 
     runs: tuple[str, ...]
     seeds: tuple[int, ...]
     patience_epochs: tuple[int, ...]
     left_out: tuple[str, ...]
+    longest_wait_epochs: int
     verdicts: tuple[Verdict, ...]
     tradeoffs: tuple[Tradeoff, ...]
     forecasts: tuple[Forecast, ...]
@@ -90,7 +92,7 @@ class Study(Struct, frozen=True):
 
 
 class _Part(Struct, frozen=True):
-    """A run of one seed, with what its trainings waited for at most, by name."""
+    """A run of one seed, with the longest wait of each of its trainings, by name."""
 
     run: OneRun
     evidence: RunEvidence
@@ -112,7 +114,7 @@ def join(runs: Sequence[Run]) -> Study:
     """Everything that can be said about some runs, each of one seed. Raises KitError if two of them have one name."""
     _check_names(runs)
     parts = [_part(run) for run in runs]
-    groups = [_each_once(group) for group in trainings.alike(parts, lambda part: part.run.preset, lambda part: part.waits)]
+    groups = [_each_once(group) for group in trainings.alike(parts, lambda part: part.run.preset)]
     joined = tuple(_trainings(*group) for group in groups)
     by_folder: dict[Path, list[_Part]] = {}
     for run, part in zip(runs, parts, strict=True):
@@ -143,16 +145,20 @@ def _names(group: Sequence[_Part]) -> tuple[str, ...]:
 
 
 def _each_once(group: Sequence[_Part]) -> tuple[list[_Part], list[str]]:
-    """Each training once, in the first run that has it; and the names of those that are left out."""
+    """Each training once, in the run that had the most patience with it, or the first of those; and the names of those that
+    are left out."""
+    chosen: dict[str, _Part] = {}
+    for part in sorted(group, key=lambda part: -part.run.preset.training.patience_epochs):
+        chosen = dict.fromkeys(part.waits, part) | chosen
     kept: list[_Part] = []
-    seen, left_out = set[str](), list[str]()
+    left_out: list[str] = []
     for part in group:
-        if seen.isdisjoint(part.waits):
+        others = [name for name in part.waits if chosen[name] is not part]
+        if not others:
             kept.append(part)
-        elif not seen.issuperset(part.waits):
-            kept.append(part.without(seen))
-        left_out += [f"{part.run.name}/{name}" for name in part.waits if name in seen]
-        seen.update(part.waits)
+        elif len(others) < len(part.waits):
+            kept.append(part.without(others))
+        left_out += [f"{part.run.name}/{name}" for name in others]
     return kept, left_out
 
 
@@ -163,6 +169,7 @@ def _trainings(group: Sequence[_Part], left_out: Sequence[str]) -> Trainings:
         seeds=tuple(part.run.preset.seeds[0] for part in group),
         patience_epochs=tuple(part.run.preset.training.patience_epochs for part in group),
         left_out=tuple(left_out),
+        longest_wait_epochs=max((wait for part in group for wait in part.waits.values()), default=0),
         verdicts=first.verdicts if len(group) == 1 else over_trainings(each),
         tradeoffs=first.tradeoffs if len(group) == 1 else tuple(tradeoffs(each)),
         forecasts=tuple(forecasts([part.run for part in group])),

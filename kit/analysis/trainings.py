@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -50,21 +50,13 @@ class OverSeeds(Struct, frozen=True):
         return named(self.cell).point
 
 
-def alike(
-    runs: Sequence[_Kind], preset_of: Callable[[_Kind], Preset], waits_of: Callable[[_Kind], Mapping[str, int]]
-) -> list[list[_Kind]]:
-    """The runs, each of one seed, in groups that differ in nothing but the seed.
-
-    Patience may differ where it decided nothing: `waits_of` gives a run's trainings by name, each with its `longest_wait`.
-    """
+def alike(runs: Sequence[_Kind], preset_of: Callable[[_Kind], Preset]) -> list[list[_Kind]]:
+    """The runs, each of one seed, in groups that differ in nothing but seed and patience: with more patience a training only
+    goes on."""
     groups: dict[Hashable, list[_Kind]] = {}
     for run in runs:
         groups.setdefault(_but_for_the_seed(preset_of(run)), []).append(run)
-    return [
-        same
-        for group in groups.values()
-        for same in _stopped_alike(group, lambda run: preset_of(run).training.patience_epochs, waits_of)
-    ]
+    return list(groups.values())
 
 
 def _but_for_the_seed(preset: Preset) -> bytes:
@@ -72,17 +64,6 @@ def _but_for_the_seed(preset: Preset) -> bytes:
     training = msgspec.structs.replace(preset.training, patience_epochs=0)
     same = msgspec.structs.replace(preset, seeds=(), name="", architectures=(), extra_architectures=(), precisions=())
     return msgspec.json.encode(msgspec.structs.replace(same, sparsities=(), training=training))
-
-
-def _stopped_alike(
-    runs: list[_Kind], patience_of: Callable[[_Kind], int], waits_of: Callable[[_Kind], Mapping[str, int]]
-) -> Iterator[list[_Kind]]:
-    """With the shortest patience go all that would have kept the same weights with it; the others go on their own."""
-    while runs:
-        shortest = min(patience_of(run) for run in runs)
-        same = [run for run in runs if patience_of(run) == shortest or max(waits_of(run).values(), default=0) <= shortest]
-        yield same
-        runs = [run for run in runs if run not in same]
 
 
 def over_seeds(runs: Sequence[Sequence[Row]], metrics: Sequence[str] = METRICS) -> Iterator[OverSeeds]:

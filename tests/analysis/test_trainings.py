@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from scipy import stats
 
 from kit.analysis import stopping, trainings
 from kit.analysis.schema import Row
 from kit.stages.values import Epoch
-from kit.study.preset import Preset, load
 
 THREE = (0.6585, 0.6494, 0.6118)  # MobileNetV3 Small of `short`, seeds 1, 2 and 3
 
@@ -68,33 +64,3 @@ def test_a_training_waits_from_one_best_epoch_to_the_next() -> None:
     assert stopping.longest_wait(epochs(5, 4, 6, 6, 3, 7, 7, 7, 7)) == 3, "what comes after the best epoch isn't counted"
     assert stopping.longest_wait(epochs(5, 6, 5)) == 2, "the later of two equal ones is the best"
     assert stopping.longest_wait(epochs(5, 6, 7)) == stopping.longest_wait(()) == 0
-
-
-class Trained(NamedTuple):
-    name: str
-    preset: Preset
-    waits: dict[str, int]
-
-
-def trained(name: str, seed: int, patience_epochs: int, waits: dict[str, int]) -> Trained:
-    usual = load("paper")
-    training = replace(usual.training, patience_epochs=patience_epochs)
-    return Trained(name, replace(usual, name=name, seeds=(seed,), training=training), waits)
-
-
-def grouped(*runs: Trained) -> list[list[str]]:
-    found = trainings.alike(runs, lambda run: run.preset, lambda run: run.waits)
-    return [[run.name for run in group] for group in found]
-
-
-def test_patience_may_differ_where_it_decided_nothing() -> None:
-    patient = trained("patient", 1, 50, {"mobilenet@1/s00": 16, "mobilenet_v2@1/s00": 4})
-    assert grouped(patient, trained("hasty", 2, 16, {"mobilenet@2/s00": 9})) == [["patient", "hasty"]]
-    assert grouped(patient, trained("hasty", 2, 15, {"mobilenet@2/s00": 9})) == [["hasty"], ["patient"]]
-    three = (trained("24", 2, 24, {"mobilenet@2/s00": 17}), trained("21", 2, 21, {"mobilenet_v2@2/s00": 9}))
-    assert grouped(patient, *three) == [["patient", "24", "21"]]
-
-
-def test_one_seed_may_lie_in_several_runs() -> None:
-    run = trained("run", 1, 50, {"mobilenet@1/s00": 1})
-    assert grouped(run, trained("more", 1, 50, {"mobilenet_v2@1/s00": 1})) == [["run", "more"]]

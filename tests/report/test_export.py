@@ -187,6 +187,22 @@ def test_of_two_runs_with_a_training_in_common_the_others_count_in_any_order(tmp
     assert {one.n for one in group.forecasts} == {2}
 
 
+def test_of_a_training_in_several_runs_the_one_with_the_most_patience_counts(tmp_path: Path) -> None:
+    def worse(cell: Cell) -> Figures:
+        usual = like_the_study(cell)
+        return replace(usual, top1=tuple(value - 0.1 for value in usual.top1 or ()))
+
+    hasty = make(tmp_path / "hasty", worse, seeds=(2, 3), patience_epochs=20)
+    whole, patient = make(tmp_path / "whole"), make(tmp_path / "patient", only("mobilenet"), seed=2)
+    study = join([whole, *hasty.by_seed(), patient])
+    (group,) = study.trainings
+    assert group.patience_epochs == (50, 20, 20, 50) and group.longest_wait_epochs == 1
+    assert group.left_out == ("hasty@2/mobilenet@2/s00",)
+    found = {one.cell: one for one in study.seeds if one.metric == "top1"}
+    assert found["mobilenet/s90/int8"].runs == ("whole", "hasty@3", "patient")
+    assert found["mobilenet_v2/s90/int8"].runs == ("whole", "hasty@2", "hasty@3")
+
+
 def test_two_runs_of_one_name_are_refused(tmp_path: Path) -> None:
     runs = [make(tmp_path / folder / "run", only(), seed=seed) for seed, folder in enumerate(("a", "b"), 1)]
     with pytest.raises(KitError, match="two runs are called run"):

@@ -14,7 +14,7 @@ from kit.study.grid import named
 
 
 def over_trainings(study: Study, language: Language) -> list[Table]:
-    """The tables of each group of runs that differ in nothing but the seed."""
+    """The tables of each group of runs that differ in nothing but seed and patience."""
     several = [group for group in study.trainings if len(group.runs) > 1]
     return [table for index, group in enumerate(several, 1) for table in _of_group(group, index, language)]
 
@@ -39,10 +39,16 @@ def _verdicts(group: Trainings, key: str, runs: str, language: Language) -> Tabl
     note = tr("Claims about accuracies are judged over trainings; sizes are exact, times and memory are over processes.")
     if len(patience := sorted(set(group.patience_epochs))) > 1:
         note += " " + tr(
-            "Patience: {epochs} epochs. With the shortest, each training would have kept the same weights.", epochs=patience
+            "Patience: {epochs} epochs; the longest wait for a better one was {wait}. A training with less patience than "
+            "others might have gone on to other weights.",
+            epochs=patience,
+            wait=group.longest_wait_epochs,
         )
     if group.left_out:
-        note += " " + tr("Trainings that an earlier run has count once; left out: {names}.", names=", ".join(group.left_out))
+        note += " " + tr(
+            "A training that several runs have counts once, with the most patience; left out: {names}.",
+            names=", ".join(group.left_out),
+        )
     title = tr("Does the study hold, over trainings? {runs}", runs=runs)
     return Table(key, title, note, [tr("claim"), tr("outcome"), tr("reason")], rows)
 
