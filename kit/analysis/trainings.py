@@ -51,8 +51,8 @@ class OverSeeds(Struct, frozen=True):
 
 
 def alike(runs: Sequence[_Kind], preset_of: Callable[[_Kind], Preset]) -> list[list[_Kind]]:
-    """The runs, each of one seed, in groups that differ in nothing but seed and patience: with more patience a training only
-    goes on."""
+    """The runs, each of one seed, in groups that differ in nothing but seed and patience: with more of that a training only
+    continues."""
     groups: dict[Hashable, list[_Kind]] = {}
     for run in runs:
         groups.setdefault(_but_for_the_seed(preset_of(run)), []).append(run)

@@ -204,7 +204,7 @@ def test_what_another_interpreter_there_says_differently_is_said(tmp_path: Path)
 
     found = verdicts(tmp_path, bench=both)
     assert found["quantized_latency"].outcome is Outcome.partly
-    objection = "Measured there with tflite (delegate: xnnpack, threads: 1) it would be: not reproduced."
+    objection = "Measured there with tflite (delegate: xnnpack, threads: 1, protocol: rigorous) it would be: not reproduced."
     assert str(found["quantized_latency"].reason).endswith(objection)
     assert [key for key, verdict in found.items() if objection in str(verdict.reason) and key not in TIMED] == []
 

@@ -91,11 +91,13 @@ def _with_objections(claim: Claim, verdict: Verdict, others: Sequence[RunEvidenc
                 "interpreter": evidence.series.interpreter,
                 "delegate": evidence.series.delegate,
                 "threads": evidence.series.threads,
+                "protocol": evidence.series.protocol or "–",
                 "outcome": WORDS[other.outcome],
             }
             said.append(
                 Message(
-                    "Measured there with {interpreter} (delegate: {delegate}, threads: {threads}) it would be: {outcome}.",
+                    "Measured there with {interpreter} (delegate: {delegate}, threads: {threads}, protocol: {protocol}) "
+                    "it would be: {outcome}.",
                     how,
                 )
             )

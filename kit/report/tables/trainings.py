@@ -39,8 +39,8 @@ def _verdicts(group: Trainings, key: str, runs: str, language: Language) -> Tabl
     note = tr("Claims about accuracies are judged over trainings; sizes are exact, times and memory are over processes.")
     if len(patience := sorted(set(group.patience_epochs))) > 1:
         note += " " + tr(
-            "Patience: {epochs} epochs; the longest wait for a better one was {wait}. A training with less patience than "
-            "others might have gone on to other weights.",
+            "Patience: {epochs} epochs; the longest wait for a better one was {wait}. With less patience than others, a "
+            "training might have stopped too early.",
             epochs=patience,
             wait=group.longest_wait_epochs,
         )
