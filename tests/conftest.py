@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("kit", derandomize=True, database=None)  # `--hypothesis-profile=default` tries other examples
+settings.load_profile("kit")
 
 KIT = Path(sys.executable).with_name("kit")
 T = TypeVar("T")

@@ -164,7 +164,11 @@ def test_debug_shows_the_trace(kit: Kit) -> None:
     assert "Traceback" in kit("--debug", "report", "gone", code=1)
 
 
-def test_without_a_network_both_ways_out_are_named(kit: Kit) -> None:
+def test_without_a_network_both_ways_out_are_named(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     said = kit("data", "cifar10", code=1)
     assert "CIFAR-10 cannot be downloaded (" in said
     assert "--archive" in said and "--preset smoke" in said

@@ -69,9 +69,10 @@ def _sources() -> list[str]:
 
 
 def _options() -> list[str]:
-    """Copy this machine's apt settings for a slow mirror, so that apt inside the image is as patient."""
+    """For a slow mirror, or one that is just being updated. apt inside the image keeps them."""
+    patient = ['--aptopt=Acquire::Retries "5"']
     try:
         done = process.run(["apt-config", "dump", "Acquire::Check-Valid-Until"])
     except KitError:
-        return []
-    return ['--aptopt=Acquire::Check-Valid-Until "false"'] if '"false"' in done.stdout else []
+        return patient
+    return [*patient, '--aptopt=Acquire::Check-Valid-Until "false"'] if '"false"' in done.stdout else patient

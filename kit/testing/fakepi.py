@@ -257,7 +257,7 @@ def _copy_program(name: str, tree: Path) -> None:
             shutil.copy2(source, target)
 
 
-def _wait(ready: object, log: Path, patience_s: float = 60.0) -> None:
+def _wait(ready: object, log: Path, patience_s: float = 300.0) -> None:
     assert callable(ready)
     end = time.monotonic() + patience_s
     while not ready():

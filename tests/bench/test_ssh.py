@@ -95,6 +95,7 @@ def test_no_wait_is_without_an_end(host: Host, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(KitError, match=r"its login did not finish within 0 s: look for what waits in ~/.bashrc .*: ssh pi"):
         opened()
     host()
+    monkeypatch.setattr(ssh, "_LOGIN_S", 60.0)
     with Connection(Address("pi")) as connection:
         with pytest.raises(
             process.TimedOut, match="pi: `sleep 600` did not finish within 0 s: its disk or its engine may hang"

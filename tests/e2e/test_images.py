@@ -45,6 +45,8 @@ def test_the_pi_image_and_its_base_are_the_same_twice_without_cache(project: Pro
         return record["id"], inspected(record["base"], "{{.RootFS.Layers}}")
 
     first, second = made(), made()
+    if second != first:  # unless a package has just come out
+        first, second = second, made()
     print(first)
     assert second == first  # the base too, so that the next build of kit-train is found in the cache
 

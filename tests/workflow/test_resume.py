@@ -40,7 +40,9 @@ def workers_of(pid: int) -> list[int]:
 
 
 def test_a_run_killed_again_and_again_ends_with_the_same_bytes(smoke: Kit, kit: Kit) -> None:
-    moments = random.Random(time.time_ns())
+    seed = time.time_ns()
+    print(f"moments of seed {seed}")
+    moments = random.Random(seed)
     for _ in range(4):
         process = kit.start("reproduce", "--preset", "smoke", *CELLS)
         time.sleep(moments.uniform(8, 22))
