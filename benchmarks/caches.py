@@ -91,7 +91,7 @@ def kept_sizes() -> Iterator[int]:
             if "w" not in rights or not ("tensorflow" in library and ".so" in library):
                 continue
             start, end = (int(address, 16) for address in place.split("-"))
-            if end - start < 2**28 and "[" not in library:
+            if end - start < 2**28:
                 memory.seek(start)
                 content = memory.read(end - start)
                 at = content.find(wanted)

@@ -35,7 +35,7 @@ def test_from_nothing_to_records(bench: Bench, pi: FakePi) -> None:
         assert values["origin"] == "emulated" and values["device"]["model"].startswith("Raspberry Pi 4")
         assert values["validity"] == "valid" and values["invalid_reasons"] == []
         assert [len(sample["latency_ns"]) for sample in values["samples"]] == [3, 3]
-        assert values["parity"]["n"] == 10 and len(values["parity"]["differing"]) <= 2
+        assert values["parity"]["n"] == 10 and len(values["parity"]["differing"]) <= 1
         assert {readings["before"]["governor"] for readings in values["readings"]} == {"performance"}
         assert len(values["sentinel"]) == 3 and values["image"].startswith("sha256:")
         assert all(sample["nodes"] > 20 and sample["delegated_nodes"] == 0 for sample in values["samples"])

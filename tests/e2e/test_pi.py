@@ -53,7 +53,7 @@ def test_predictions_on_the_pi_are_the_hosts(project: Project, folder: Path, nam
         right = np.mean([label in first for label, first in zip(labels, host, strict=True)])
         print(f"{name} {interpreter} {precision}: {agreement:.1%} as on the host, {right:.1%} of the digits right")
         assert len(there) == 200
-        assert agreement >= 0.97  # on another kind of processor the int8 files are others
+        assert agreement >= 0.99
 
 
 def _first(said: str) -> list[set[int]]:
